@@ -1,0 +1,1 @@
+"""emogen: emotion visual instruction data from captions, attributes and any language model."""

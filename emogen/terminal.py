@@ -1,0 +1,98 @@
+"""What both programs show: errors as one line, progress as a bar on a terminal and as lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn, Protocol
+
+import typer
+
+from emogen.errors import EmovitError
+
+__all__ = ["Advance", "progress", "run_app"]
+
+PLAIN_INTERVAL_S = 5.0
+
+
+class Advance(Protocol):
+    """Report that `step` more units are done; `note` is a short state such as `loss 1.23`."""
+
+    def __call__(self, step: int = 1, *, note: str = "") -> None: ...  # noqa: D102 - the class says it
+
+
+def run_app(app: typer.Typer) -> NoReturn:
+    """Run a command line: our errors become one line and their exit code, a bug keeps its traceback.
+
+    Exit codes: 0 done; 1 the result is not good; 2 unusable input; 3 a package is missing; 4 the language
+    model cannot be asked; 130 interrupted.
+    """
+    try:
+        app()
+    except EmovitError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has left: nothing more to say, and no traceback at exit.
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(0)
+
+
+@contextmanager
+def progress(description: str, total: int | None) -> Iterator[Advance]:
+    """Show the progress of `total` units of work on stderr while the block runs.
+
+    Args:
+        description: What is being done ("generating").
+        total: How many units; None where that is not known.
+    """
+    if sys.stderr.isatty():
+        with _bar(description, total) as advance:
+            yield advance
+    else:
+        yield _plain(description, total)
+
+
+@contextmanager
+def _bar(description: str, total: int | None) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        Remaining(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(description, total=total, note="")
+
+        def advance(step: int = 1, *, note: str = "") -> None:
+            bar.update(task, advance=step, note=note)
+
+        yield advance
+
+
+def _plain(description: str, total: int | None) -> Advance:
+    done = 0
+    last_s = time.monotonic()
+    of = "" if total is None else f"/{total}"
+
+    def advance(step: int = 1, *, note: str = "") -> None:
+        nonlocal done, last_s
+        done += step
+        now_s = time.monotonic()
+        if done == total or now_s - last_s >= PLAIN_INTERVAL_S:
+            last_s = now_s
+            typer.echo(f"{description}: {done}{of}{'  ' + note if note else ''}", err=True)
+
+    return advance
