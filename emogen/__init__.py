@@ -1,1 +1,31 @@
-"""emogen: emotion visual instruction data from captions, attributes and any language model."""
+"""emogen: emotion visual instruction data from captions, attributes and any language model.
+
+async for sample in emogen.generate(records, "embedded"):
+    ...
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emogen.backends import open_backend
+    from emogen.pipeline import generate
+    from emogen.sources import read_records
+
+__all__ = ["generate", "open_backend", "read_records"]
+
+_HOMES = {
+    "generate": "emogen.pipeline",
+    "open_backend": "emogen.backends",
+    "read_records": "emogen.sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public calls when they are used, so that `import emogen.schemas` stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'emogen' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

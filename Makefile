@@ -1,0 +1,63 @@
+# Everything runs in one virtual environment, set up once and again when the requirements change.
+#
+#   make demo                the main job end to end, on the embedded default
+#   make test                the tests (CPU only, no network but loopback)
+#   make check               format, lint, types
+#   make test-slow           tests that need the package registry or minutes of time
+#   make readme              run the demonstration and write its output into README.md
+#   make readme-check        run the demonstration and compare it with README.md
+#
+# PYTHON       the interpreter that makes the environment (3.11 or newer)
+# TORCH_INDEX  an extra package index that carries CPU builds of torch. A plain install brings several GB of
+#              CUDA libraries: outside of an environment that knows better, use
+#                make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX ?=
+EXTRAS := local,perception,train,demo,dev
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# One thread per process: two that spin on two shared cores are slower than one.
+export OMP_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+.PHONY: help demo test test-slow check format readme readme-check clean
+
+help:
+	@sed -n '3,14s/^# \{0,1\}//p' Makefile
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/emogen setup local
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/python examples/demo/demo.py --out runs/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+readme: $(READY)
+	$(BIN)/python examples/demo/readme.py write
+
+readme-check: $(READY)
+	$(BIN)/python examples/demo/readme.py check
+
+clean:
+	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

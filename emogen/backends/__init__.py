@@ -1,0 +1,147 @@
+"""Language models behind one asynchronous method: `complete(prompt) -> Completion`.
+
+Adding one is a file here and a line below. Its factory takes `BackendOptions` and returns a `Backend`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+from emogen.backends.capabilities import capabilities, model_names, provider_of
+from emogen.errors import BackendError, InputError, UnknownNameError
+from emogen.registry import Registry
+from emogen.schemas import Completion, Prompt
+
+__all__ = [
+    "BACKENDS",
+    "AnswerFormat",
+    "Backend",
+    "BackendOptions",
+    "RequestError",
+    "choices",
+    "open_backend",
+    "wants_json",
+]
+
+AnswerFormat = Literal["json_schema", "json_object", "text"]
+
+
+class RequestError(BackendError):
+    """One request failed for good; the run goes on and keeps the failure as a `Rejection`.
+
+    Args:
+        reason: Short reason code (`server_error`, `refused_by_provider`).
+        detail: What the server said, without secrets.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """What the user chose; a backend takes from it what it knows.
+
+    Attributes:
+        model: The model's name, where the backend has more than one.
+        base_url: Address of an OpenAI-compatible server, up to and including `/v1`.
+        api_key_env: Name of the environment variable that holds the key.
+        temperature: Sampling temperature; None leaves it to the backend.
+        max_tokens: Upper limit of an answer's length in tokens.
+        seed: Makes sampling repeatable where the model allows it.
+        answer_format: How structured answers are asked for; None lets the capability table decide.
+        in_flight: How many requests may be under way; None leaves it to the backend.
+        timeout_s: Seconds that one attempt may take.
+    """
+
+    model: str | None = None
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    temperature: float | None = None
+    max_tokens: int = 1024
+    seed: int = 0
+    answer_format: AnswerFormat | None = None
+    in_flight: int | None = None
+    timeout_s: float = 120.0
+
+
+class Backend(Protocol):
+    """A language model that can be asked.
+
+    Attributes:
+        name: The backend's name in the table.
+        model: The model's name.
+        structured: Whether answers are asked for as JSON.
+        in_flight: How many requests may be under way at once.
+        parameters: What influences the answers, for the manifest; never a secret.
+        notice: One line that the user must know before using the answers, or empty.
+    """
+
+    name: str
+    model: str
+    structured: bool
+    in_flight: int
+    parameters: dict[str, Any]
+    notice: str
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        """Ask once, retries included.
+
+        Raises:
+            RequestError: this request failed for good.
+            BackendError: no request can succeed (no key, no such model, no server).
+        """
+
+    async def aclose(self) -> None:
+        """Let go of connections and memory."""
+
+
+BACKENDS: Registry[Callable[[BackendOptions], Backend]] = Registry(
+    "backend",
+    "emogen.backends",
+    {
+        "embedded": "emogen.backends.embedded:EmbeddedBackend",
+        "openai": "emogen.backends.openai:OpenAIBackend",
+        "scripted": "emogen.backends.scripted:open_scripted",
+    },
+)
+
+
+def open_backend(spec: str, options: BackendOptions | None = None) -> Backend:
+    """Open a backend from `backend`, `backend:model`, or a model name of the capability table.
+
+    Raises:
+        InputError: `spec` is empty or names neither a backend nor a model.
+        EmovitError: the backend cannot be opened (a missing package, a missing key, a retired model).
+    """
+    options = options or BackendOptions()
+    if not spec.strip():
+        raise InputError("no backend given", remedy=choices())
+    name, _, model = spec.partition(":")
+    if name not in BACKENDS.targets():
+        provider = provider_of(spec)
+        if provider is None:
+            raise UnknownNameError("backend or model", spec, [*BACKENDS.names(), *model_names()])
+        name, model = provider, spec
+    return BACKENDS.get(name)(replace(options, model=model or options.model))
+
+
+def wants_json(spec: str | None, options: BackendOptions) -> bool:
+    """Whether the backend that `spec` names would be asked for JSON; nothing is opened."""
+    if options.answer_format is not None:
+        return options.answer_format != "text"
+    model = (spec or "").partition(":")[2] or spec or ""
+    return spec is not None and not spec.startswith("scripted") and bool(capabilities(model).answers)
+
+
+def choices() -> str:
+    """Return the list of backends with one line each, for a message."""
+    lines = [f"  {name:<10} {summary}" for name, summary in BACKENDS.summaries().items()]
+    known = ", ".join(model_names())
+    return "\n".join(
+        ["Choose one with --backend:", *lines, f"  or a model by its name: {known}"],
+    )

@@ -1,0 +1,252 @@
+"""OpenAI's chat completions, and every server that speaks the same wire format.
+
+The wire is aiohttp with orjson: httpx, which the official SDK stands on, costs several times the CPU per request
+at high concurrency. Nothing is sent before the first `complete`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import random
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from emogen.backends import BackendOptions, RequestError
+from emogen.backends.capabilities import capabilities, model_names, refuse_retired
+from emogen.errors import BackendError, CredentialError, InputError, shorten
+from emogen.schemas import Completion, Prompt, Usage
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["OpenAIBackend", "strict_schema"]
+
+DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
+ATTEMPTS: Final = 5
+DEFAULT_IN_FLIGHT: Final = 16
+MAX_WAIT_S: Final = 60.0
+CONNECT_TIMEOUT_S: Final = 10.0
+
+
+class OpenAIBackend:
+    """OpenAI, and any compatible server by --base-url (vLLM, Ollama, llama.cpp, OpenRouter, Azure's v1)."""
+
+    name = "openai"
+    notice = ""
+
+    def __init__(self, options: BackendOptions) -> None:
+        if not options.model:
+            raise InputError(
+                "openai needs a model",
+                remedy=f"Name one: --backend openai:MODEL, or --backend {model_names()[0]}.",
+            )
+        self.model = options.model
+        self._base_url = _base_url(options.base_url)
+        if options.base_url is None:
+            refuse_retired(self.model, dt.datetime.now(dt.UTC).date())
+        self._key = _key(options)
+        self._takes = capabilities(self.model)
+        known = self._takes.answers[0] if self._takes.answers else "text"
+        self._answer_format = options.answer_format or known
+        self.structured = self._answer_format != "text"
+        self.in_flight = options.in_flight or DEFAULT_IN_FLIGHT
+        self._timeout_s = options.timeout_s
+        self._session: aiohttp.ClientSession | None = None
+        self._sampling: dict[str, Any] = {self._takes.max_tokens: options.max_tokens, "seed": options.seed}
+        if options.temperature is not None:
+            if not self._takes.temperature:
+                raise InputError(
+                    f"{self.model} accepts no temperature",
+                    where="--temperature",
+                    remedy="Leave the option out.",
+                )
+            self._sampling["temperature"] = options.temperature
+        self.parameters: dict[str, Any] = {**self._sampling, "answer_format": self._answer_format}
+        if options.base_url:
+            self.parameters["base_url"] = self._base_url
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        """Ask, and ask again after a passing failure, up to five attempts; a 429 waits as long as it says."""
+        body = orjson.dumps(self._body(prompt))
+        for attempt in range(1, ATTEMPTS + 1):
+            begin = time.perf_counter()
+            try:
+                status, headers, raw = await self._post(body)
+            except (TimeoutError, OSError) as error:
+                if attempt == ATTEMPTS:
+                    raise self._unreachable(error) from error
+                await asyncio.sleep(_backoff_s(attempt))
+                continue
+            if status == 200:
+                return self._read(raw, time.perf_counter() - begin)
+            if status not in {408, 409, 429} and status < 500:
+                raise self._refused(status, raw)
+            if attempt == ATTEMPTS:
+                raise RequestError(
+                    "rate_limited" if status == 429 else "server_error",
+                    f"HTTP {status}: {self._message(raw)}",
+                )
+            await asyncio.sleep(_retry_after_s(headers) or _backoff_s(attempt))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _body(self, prompt: Prompt) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+            **self._sampling,
+        }
+        if prompt.answer_schema is not None and self._answer_format == "json_schema":
+            schema = {
+                "name": prompt.instruction,
+                "strict": True,
+                "schema": strict_schema(prompt.answer_schema),
+            }
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        elif prompt.answer_schema is not None and self._answer_format == "json_object":
+            body["response_format"] = {"type": "json_object"}
+        return body
+
+    async def _post(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        import aiohttp
+
+        if self._session is None:
+            headers = {"Content-Type": "application/json"}
+            if self._key:
+                headers["Authorization"] = f"Bearer {self._key}"
+            self._session = aiohttp.ClientSession(
+                headers=headers,
+                connector=aiohttp.TCPConnector(limit=self.in_flight),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=CONNECT_TIMEOUT_S),
+            )
+        try:
+            async with self._session.post(f"{self._base_url}/chat/completions", data=body) as reply:
+                return reply.status, dict(reply.headers), await reply.read()
+        except aiohttp.ClientError as error:
+            raise ConnectionError(self._without_key(str(error))) from error
+
+    def _read(self, raw: bytes, latency_s: float) -> Completion:
+        try:
+            reply = orjson.loads(raw)
+            choice = reply["choices"][0]
+            message = choice["message"]
+            usage = reply.get("usage") or {}
+            return Completion(
+                text=message.get("content") or message.get("refusal") or "",
+                model=str(reply.get("model") or self.model),
+                finish_reason=choice.get("finish_reason") or "stop",
+                usage=Usage(
+                    prompt_tokens=usage.get("prompt_tokens") or 0,
+                    completion_tokens=usage.get("completion_tokens") or 0,
+                ),
+                latency_s=round(latency_s, 3),
+            )
+        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
+            text = raw[:200].decode("utf-8", "replace")
+            raise RequestError("unreadable_reply", self._without_key(shorten(text))) from error
+
+    def _refused(self, status: int, raw: bytes) -> BackendError:
+        message = self._message(raw)
+        if status in {401, 403}:
+            return CredentialError(
+                f"{self._base_url} refused the key (HTTP {status}): {message}",
+                remedy="Check the key's environment variable and what the key may use.",
+            )
+        if status == 404:
+            instead = self._takes.replacements or tuple(model_names())
+            return BackendError(
+                f"{self._base_url} does not serve {self.model!r} (HTTP 404): {message}",
+                remedy=f"Try {', '.join(instead)}, or another server with --base-url.",
+            )
+        return RequestError("bad_request", f"HTTP {status}: {message}")
+
+    def _unreachable(self, error: Exception) -> BackendError:
+        if isinstance(error, TimeoutError):
+            return RequestError("timeout", f"no answer within {self._timeout_s:g} s, {ATTEMPTS} attempts")
+        return RequestError("unreachable", f"{self._base_url}: {shorten(error, 160)}")
+
+    def _message(self, raw: bytes) -> str:
+        try:
+            error = orjson.loads(raw)["error"]
+            message = error["message"] if isinstance(error, dict) else str(error)
+        except (orjson.JSONDecodeError, LookupError, TypeError):
+            message = raw[:400].decode("utf-8", "replace")
+        return self._without_key(shorten(message, 200))
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "***") if self._key else text
+
+
+def strict_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return `schema` within the subset that strict structured outputs accept.
+
+    Every object closed and all its fields required; no string lengths, defaults or titles.
+    """
+
+    def tighten(node: Any) -> Any:
+        if isinstance(node, list):
+            return [tighten(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        dropped = {"title", "default", "minLength", "maxLength", "description"}
+        tight = {key: tighten(value) for key, value in node.items() if key not in dropped}
+        if "properties" in node:
+            tight["properties"] = {name: tighten(value) for name, value in node["properties"].items()}
+            tight["required"] = list(node["properties"])
+            tight["additionalProperties"] = False
+        return tight
+
+    result: dict[str, Any] = tighten(schema)
+    return result
+
+
+def _base_url(given: str | None) -> str:
+    url = (given or DEFAULT_BASE_URL).rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise InputError(
+            f"not an address: {shorten(url)}", where="--base-url", remedy="Write it as http://host:port/v1."
+        )
+    return url
+
+
+def _key(options: BackendOptions) -> str:
+    key = os.environ.get(options.api_key_env, "").strip()
+    if not key and options.base_url is None:
+        raise CredentialError(
+            f"no key in the environment variable {options.api_key_env}",
+            remedy=f"Set it (export {options.api_key_env}=...), or name a server of your own with --base-url.",
+        )
+    return key
+
+
+def _backoff_s(attempt: int) -> float:
+    # Jitter spreads the retries of rows that failed together.
+    return min(0.5 * 2.0**attempt, MAX_WAIT_S) * random.uniform(0.5, 1.0)
+
+
+def _retry_after_s(headers: dict[str, str]) -> float | None:
+    """Return how long the server asks to wait, in seconds; None where it does not say."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    try:
+        if "retry-after-ms" in lower:
+            wait_s = float(lower["retry-after-ms"]) / 1000
+        elif lower.get("retry-after", "").strip().replace(".", "", 1).isdigit():
+            wait_s = float(lower["retry-after"])
+        elif "retry-after" in lower:
+            when = parsedate_to_datetime(lower["retry-after"])
+            wait_s = (when - dt.datetime.now(when.tzinfo or dt.UTC)).total_seconds()
+        else:
+            return None
+    except (TypeError, ValueError):
+        return None
+    return min(wait_s, MAX_WAIT_S) if wait_s > 0 else None

@@ -1,0 +1,104 @@
+"""A test double that replays given answers; public, so that users can test their pipelines without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonlines
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from emogen.backends import BackendOptions, RequestError
+from emogen.errors import InputError, shorten
+from emogen.schemas import Completion, Prompt
+
+__all__ = ["ScriptedAnswer", "ScriptedBackend", "open_scripted"]
+
+
+class ScriptedAnswer(BaseModel):
+    """One answer of the script.
+
+    Attributes:
+        text: What is answered.
+        record_id: Only this record gets it; None gives it to whoever asks next.
+        instruction: Only this instruction type gets it.
+        finish_reason: As a provider would report it.
+        error: Fails the request with this reason code instead.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = ""
+    record_id: str | None = None
+    instruction: str | None = None
+    finish_reason: str = "stop"
+    error: str | None = None
+
+    def fits(self, prompt: Prompt) -> bool:
+        """Whether this answer is meant for `prompt`."""
+        return self.record_id in (None, prompt.record_id) and self.instruction in (None, prompt.instruction)
+
+
+class ScriptedBackend:
+    """Replays answers: each is given once, the first that fits.
+
+    Args:
+        answers: The script.
+        structured: Whether prompts ask for JSON.
+    """
+
+    name = "scripted"
+    model = "scripted"
+    in_flight = 1
+    notice = ""
+
+    def __init__(self, answers: list[ScriptedAnswer], *, structured: bool = False) -> None:
+        self.structured = structured
+        self.parameters: dict[str, Any] = {}
+        self.prompts: list[Prompt] = []
+        self._waiting = list(answers)
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        """Give the first answer that fits; a script that has none fails the request."""
+        self.prompts.append(prompt)
+        for position, answer in enumerate(self._waiting):
+            if answer.fits(prompt):
+                del self._waiting[position]
+                if answer.error:
+                    raise RequestError(answer.error, answer.text or "scripted failure")
+                return Completion(text=answer.text, model=self.model, finish_reason=answer.finish_reason)
+        raise RequestError("no_scripted_answer", f"{prompt.record_id}/{prompt.instruction}")
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def open_scripted(options: BackendOptions) -> ScriptedBackend:
+    """Replays the answers of a JSON Lines file (scripted:FILE); for tests and for writing parsers."""
+    if not options.model:
+        raise InputError(
+            "scripted needs a file of answers", remedy="Name it: --backend scripted:answers.jsonl"
+        )
+    path = Path(options.model)
+    backend = ScriptedBackend(list(_read(path)), structured=options.answer_format not in (None, "text"))
+    backend.parameters = {"answers": path.name}
+    return backend
+
+
+def _read(path: Path) -> Iterator[ScriptedAnswer]:
+    try:
+        with jsonlines.open(path) as lines:
+            for number, value in enumerate(lines, 1):
+                try:
+                    yield ScriptedAnswer.model_validate(value)
+                except ValidationError as error:
+                    first = error.errors()[0]
+                    raise InputError(
+                        f"{'.'.join(map(str, first['loc']))}: {shorten(first['msg'])}",
+                        where=f"{path}:{number}",
+                    ) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
+    except jsonlines.InvalidLineError as error:
+        raise InputError("is not JSON", where=f"{path}:{error.lineno}", remedy="Mend this line.") from error
