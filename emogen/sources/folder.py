@@ -22,7 +22,7 @@ _NOTED: Final = ("caption", "emotion", "scene", "object", "facial_expression", "
 
 
 def read_folder(
-    folder: Path, metadata: Path | None = None, *, labels: tuple[str, ...] | None = None
+    folder: Path, metadata: Path | None = None, labels: tuple[str, ...] | None = None
 ) -> Iterator[ImageRecord]:
     """Yield a record for each image of a folder; `image` is relative to the folder, `origin` says where from.
 
