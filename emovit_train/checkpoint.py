@@ -1,0 +1,159 @@
+"""Saves and loads a tuned assembly: the trained tensors, and what is needed to put them onto the same base.
+
+config.json          `CheckpointConfig`
+trained.safetensors  trained parameters, and the normalisation of the features
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from emogen.errors import InputError, shorten
+from emovit_train.fingerprint import sha256_file, sha256_tensors
+from emovit_train.models import MODELS, ModelSpec
+from emovit_train.output import replaced, write_text
+from emovit_train.settings import Part
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from emovit_train.model import EmoVIT
+
+__all__ = ["CONFIG", "TENSORS", "CheckpointConfig", "load_checkpoint", "read_config", "save_checkpoint"]
+
+CONFIG: Final = "config.json"
+TENSORS: Final = "trained.safetensors"
+_NORMALISATION: Final = ("feature_mean", "feature_std")
+
+
+class CheckpointConfig(BaseModel):
+    """What a checkpoint belongs to.
+
+    Attributes:
+        format: Version of this layout.
+        spec: What the assembly is made from.
+        parts: Which parts were trained.
+        base_sha256: Of the frozen weights by part; a checkpoint on another base answers nonsense.
+        tensors_sha256: Of the tensor file, so that a half-replaced checkpoint is noticed.
+        shapes: Tensor name → shape.
+        trained_images: SHA-256 of every photograph that was trained on, sorted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = 1
+    spec: ModelSpec
+    parts: tuple[Part, ...]
+    base_sha256: dict[str, str]
+    tensors_sha256: str
+    shapes: dict[str, tuple[int, ...]]
+    trained_images: tuple[str, ...]
+
+
+def save_checkpoint(
+    folder: Path, model: EmoVIT, parts: Iterable[Part], trained_images: Iterable[str]
+) -> CheckpointConfig:
+    """Write the checkpoint; each file is replaced whole.
+
+    Args:
+        folder: Where to; it exists.
+        model: The tuned assembly.
+        parts: What was trained.
+        trained_images: SHA-256 of the photographs that were trained on.
+    """
+    from safetensors.torch import save_file
+
+    tensors = _saved_tensors(model)
+    with replaced(folder / TENSORS) as work:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, work)
+    config = CheckpointConfig(
+        spec=model.spec,
+        parts=tuple(parts),
+        base_sha256=_base_sha256(model),
+        tensors_sha256=sha256_file(folder / TENSORS),
+        shapes={name: tuple(tensor.shape) for name, tensor in sorted(tensors.items())},
+        trained_images=tuple(sorted(set(trained_images))),
+    )
+    write_text(folder / CONFIG, config.model_dump_json(indent=2) + "\n")
+    return config
+
+
+def read_config(folder: Path) -> CheckpointConfig:
+    """Read what the checkpoint belongs to, without loading any weights.
+
+    Raises:
+        InputError: this is no checkpoint of ours, or it is damaged.
+    """
+    try:
+        config = CheckpointConfig.model_validate_json((folder / CONFIG).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"no checkpoint here: {CONFIG} cannot be read",
+            where=folder,
+            remedy="Name a folder that `emovit_train train --out` wrote.",
+        ) from error
+    except ValidationError as error:
+        raise InputError(
+            f"not a checkpoint of emovit_train: {shorten(error.errors()[0]['msg'])}",
+            where=folder / CONFIG,
+            remedy="Name a folder that `emovit_train train --out` wrote.",
+        ) from error
+    file = folder / TENSORS
+    if not file.is_file() or sha256_file(file) != config.tensors_sha256:
+        raise InputError(
+            f"{TENSORS} is missing or does not belong to {CONFIG}", where=folder, remedy="Train again."
+        )
+    return config
+
+
+def load_checkpoint(folder: Path, *, untuned: bool = False) -> EmoVIT:
+    """Return the assembly in evaluation mode.
+
+    Args:
+        folder: The checkpoint.
+        untuned: Leave the trained parts in their starting state.
+
+    Raises:
+        InputError: this is no checkpoint of ours, or its base is not the one that is installed.
+    """
+    from safetensors.torch import load_file
+
+    config = read_config(folder)
+    model = MODELS.get(config.spec.kind).assemble(config.spec)
+    model.set_trained(config.parts)
+    _check_base(config, model, folder)
+    wanted = set(_NORMALISATION) if untuned else set(config.shapes)
+    tensors = {name: tensor for name, tensor in load_file(folder / TENSORS).items() if name in wanted}
+    model.load_state_dict(tensors, strict=False)
+    return model.eval()
+
+
+def _saved_tensors(model: EmoVIT) -> dict[str, Tensor]:
+    return {**model.trained_tensors(), **{name: model.state_dict()[name] for name in _NORMALISATION}}
+
+
+def _check_base(config: CheckpointConfig, model: EmoVIT, folder: Path) -> None:
+    shapes = {name: tuple(tensor.shape) for name, tensor in _saved_tensors(model).items()}
+    found = _base_sha256(model)
+    changed = [part for part, digest in config.base_sha256.items() if found.get(part) != digest]
+    if changed or shapes != config.shapes:
+        raise InputError(
+            f"this checkpoint was tuned on another base: {', '.join(changed) or 'shapes'} differ",
+            where=folder,
+            remedy=f"Load it with the {config.spec.folder or config.spec.kind} that it was tuned on, or train again.",
+        )
+
+
+def _base_sha256(model: EmoVIT) -> dict[str, str]:
+    # Computed tables (`fixed`) stay out: their last bits may differ between machines.
+    left_out = {*model.fixed, *_NORMALISATION}
+    frozen = {name: tensor for name, tensor in model.frozen_tensors().items() if name not in left_out}
+    parts = sorted({name.split(".")[0] for name in frozen})
+    return {
+        part: sha256_tensors({name: tensor for name, tensor in frozen.items() if name.split(".")[0] == part})
+        for part in parts
+    }

@@ -1,0 +1,110 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from emogen.errors import InputError
+from emogen.terminal import run_app
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="emovit_train",
+    help=(
+        "Tune the Q-Former of an InstructBLIP-like model on emotion instructions, score it, and ask it. "
+        "The model nano runs anywhere and proves the machinery, not the method: for results worth reading, "
+        "tune an InstructBLIP checkpoint."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Images = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the photographs. Default: as the run's manifest says, else the data's folder."
+    ),
+]
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="A run folder, its samples.jsonl, or an exported .json list.")],
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint and its records.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="nano (proves the machinery, not the method), or an InstructBLIP checkpoint folder."
+        ),
+    ] = "nano",
+    images: Images = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the data. Default: the model's.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Rows per step. Default: the model's.")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate. Default: the model's.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of untrained weights and of the rows' order.")] = 0,
+    parts: Annotated[
+        str, typer.Option(help="What is trained, separated by commas.")
+    ] = "qformer,query_tokens,projection",
+    overwrite: Annotated[bool, typer.Option(help="Replace a checkpoint that is in OUT already.")] = False,
+) -> None:
+    """Tune a model on instructions; the frozen parts are checked to be untouched."""
+    from emovit_train.console import read_settings, show_report
+    from emovit_train.train import train as run
+
+    settings = read_settings(
+        model, epochs=epochs, batch_size=batch_size, lr=lr, max_steps=max_steps, seed=seed, parts=parts
+    )
+    show_report(run(data, out, settings, images=images, overwrite=overwrite), out)
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder written by `emovit_train train`.")],
+    data: Annotated[Path, typer.Argument(help="A run folder, samples.jsonl or records.jsonl.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results. Default: a folder inside CHECKPOINT.")
+    ] = None,
+    images: Images = None,
+    untuned: Annotated[bool, typer.Option(help="Score the model as it was before tuning.")] = False,
+) -> None:
+    """Rank the emotion labels of every record, and compare with majority and chance."""
+    from emovit_train.console import show_evaluation
+    from emovit_train.evaluation.evaluate import evaluate as run
+
+    folder = out or checkpoint / ("evaluation-untuned" if untuned else "evaluation")
+    result, _ = run(checkpoint, data, out=folder, images=images, untuned=untuned)
+    show_evaluation(result, folder)
+
+
+@app.command()
+def predict(
+    photos: Annotated[list[Path], typer.Argument(help="Photographs to ask about.")],
+    checkpoint: Annotated[Path, typer.Option(help="Folder written by `emovit_train train`.")],
+    ask: Annotated[str | None, typer.Option(help="The question. May be left out with --labels.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Rank these labels instead of answering freely: joy,fear or mikels-8.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
+    untuned: Annotated[bool, typer.Option(help="Ask the model as it was before tuning.")] = False,
+) -> None:
+    """Ask about photographs: a free answer, or a ranking of labels."""
+    if ask is None and labels is None:
+        raise InputError("nothing is asked", where="predict", remedy='Add --ask "..." or --labels joy,fear.')
+    from emovit_train.console import show_answers
+
+    show_answers(photos, checkpoint, ask=ask, labels=labels, max_new_tokens=max_new_tokens, untuned=untuned)
+
+
+def main() -> NoReturn:
+    """Run `emovit_train`; see `emogen.terminal.run_app` for the exit codes."""
+    run_app(app)

@@ -1,0 +1,120 @@
+"""What the commands print, and how their options become settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from pydantic import ValidationError
+
+from emogen.errors import InputError, shorten
+from emogen.labels import label_set
+from emogen.protocol import categorical_answer, categorical_question
+from emovit_train.models import MODELS, resolve_model
+from emovit_train.settings import TrainReport, TrainSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from emovit_train.evaluation.evaluate import Evaluation
+    from emovit_train.model import EmoVIT
+
+__all__ = ["read_settings", "show_answers", "show_evaluation", "show_report"]
+
+
+def read_settings(model: str, *, parts: str, **options: Any) -> TrainSettings:
+    """Return the settings: what was given, and the model's defaults for what was not.
+
+    Raises:
+        InputError: no such model, or a value that cannot be used.
+    """
+    kind, _ = resolve_model(model)
+    defaults = MODELS.get(kind).defaults
+    given = {name: value for name, value in options.items() if value is not None}
+    chosen = [part.strip() for part in parts.split(",")]
+    try:
+        return TrainSettings.model_validate({**vars(defaults), **given, "model": model, "parts": chosen})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise InputError(
+            f"{shorten(first['msg'])}, got {shorten(first['input'])!r}",
+            where=f"--{option}",
+            remedy="See: emovit_train train --help",
+        ) from error
+
+
+def show_report(report: TrainReport, out: Path) -> None:
+    """Print what came of a training run."""
+    typer.echo(f"trained    {report.trained_parameters / 1e6:.1f}M parameters, {report.steps} steps")
+    typer.echo(f"rows       {report.rows} about {report.images} images; {report.held_out_rows} rows held out")
+    typer.echo(f"loss       {report.loss_start:.3f} -> {report.loss_end:.3f} on the training rows")
+    if report.held_out_loss_start is not None:
+        typer.echo(f"held out   {report.held_out_loss_start:.3f} -> {report.held_out_loss_end:.3f}")
+    if report.truncated_rows:
+        typer.echo(f"truncated  {report.truncated_rows} rows were too long and were cut")
+    typer.echo(f"frozen     unchanged, sha256 {report.frozen_sha256_after[:12]}")
+    typer.echo(f"seconds    {report.seconds['total']:.1f}")
+    typer.echo(f"saved      {out}")
+
+
+def show_evaluation(result: Evaluation, folder: Path) -> None:
+    """Print the scores of each group beside its baselines."""
+    state = "before tuning" if result.untuned else "tuned"
+    typer.echo(
+        f"{state:24}{'n':>5}{'accuracy':>10}{'by mean':>9}{'macro-F1':>10}{'majority':>10}{'random':>8}"
+    )
+    for group, score in result.splits.items():
+        heading = "training images" if result.untuned and group == "memorised" else group
+        typer.echo(
+            f"{heading:24}{score.n:5}{score.accuracy_sum:10.2f}{score.accuracy_mean:9.2f}"
+            f"{score.macro_f1_sum:10.2f}{score.majority:10.2f}{score.random:8.2f}"
+        )
+    typer.echo(f"saved {folder}")
+
+
+def show_answers(
+    photos: Sequence[Path],
+    checkpoint: Path,
+    *,
+    ask: str | None,
+    labels: str | None,
+    max_new_tokens: int,
+    untuned: bool,
+) -> None:
+    """Print an answer, or a ranking of labels, for each photograph.
+
+    Raises:
+        InputError: a photograph, the labels or the checkpoint cannot be used.
+    """
+    names = label_set(labels) if labels is not None else ()
+    question = ask or categorical_question(names)
+    from emovit_train.checkpoint import load_checkpoint, read_config
+    from emovit_train.features import ImageFeatures
+    from emovit_train.images import check_images
+
+    read_config(checkpoint)
+    check_images(photos)
+    model = load_checkpoint(checkpoint, untuned=untuned)
+    features = ImageFeatures(model)
+    for photo in photos:
+        seen = features.batch([photo])
+        if names:
+            typer.echo(f"{photo}:\n{_ranking(model, seen, question, names)}")
+        else:
+            from emovit_train.predict import generate
+
+            typer.echo(f"{photo}: {generate(model, seen, question, max_new_tokens=max_new_tokens)}")
+
+
+def _ranking(model: EmoVIT, features: Tensor, question: str, names: Sequence[str]) -> str:
+    from emovit_train.predict import rank
+
+    scores = rank(model, features, question, [categorical_answer(name) for name in names])
+    best_first = sorted(zip(names, scores, strict=True), key=lambda pair: -pair[1].log_prob_sum)
+    return "\n".join(
+        f"  {name:16} sum {score.log_prob_sum:8.3f}   mean {score.log_prob_mean:7.3f}"
+        for name, score in best_first
+    )

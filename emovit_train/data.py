@@ -1,0 +1,167 @@
+"""Reads what is trained on: the `samples.jsonl` of a run, or a file that was exported from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emogen.errors import InputError, shorten
+from emogen.schemas import ImageRecord, Sample, Split
+from emovit_train.jsonl import read_objects, read_text, validated
+
+__all__ = ["Row", "data_file", "image_root", "read_records", "read_rows", "split_rows"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question about one photograph, with its answer.
+
+    Attributes:
+        image: The photograph's file.
+        question: What is asked.
+        answer: What is to be answered.
+        kind: The kind of turn, or `exported` where the file does not tell.
+        record_id: Which record the row belongs to.
+        split: `train`, `val`, `test`; None where there is no split.
+        emotion: The record's emotion, where known.
+        labels: The record's label set, where known.
+    """
+
+    image: Path
+    question: str
+    answer: str
+    kind: str
+    record_id: str
+    split: Split | None = None
+    emotion: str | None = None
+    labels: tuple[str, ...] = ()
+
+
+def data_file(path: Path) -> Path:
+    """Return the file to read: `path` itself, or the `samples.jsonl` of a run folder."""
+    return path / "samples.jsonl" if path.is_dir() else path
+
+
+def image_root(file: Path, images: Path | None) -> Path:
+    """Return the folder that relative image paths start from.
+
+    It is `images` where given, else `image_root` of the `run.json` beside the file, else the file's folder.
+
+    Raises:
+        InputError: `images` is no folder, or `run.json` cannot be read.
+    """
+    if images is not None:
+        if not images.is_dir():
+            raise InputError(f"no such folder: {images}", where="--images", remedy="Name the images' folder.")
+        return images
+    manifest = file.parent / "run.json"
+    root = _object(manifest).get("image_root") if manifest.is_file() else None
+    return file.parent / root if isinstance(root, str) else file.parent
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"not valid JSON: {error.msg}", where=path, remedy="Generate the run again."
+        ) from error
+    return value if isinstance(value, dict) else {}
+
+
+def read_rows(path: Path, images: Path | None = None) -> list[Row]:
+    """Read all rows, one per turn, in the file's order.
+
+    Args:
+        path: A run folder, `samples.jsonl`, or an exported `.json` list (LLaVA or InstructBLIP).
+        images: Folder of the photographs; see `image_root`.
+
+    Raises:
+        InputError: the file is missing, empty or malformed; the message names the line.
+    """
+    from emovit_train.exported import exported_rows
+
+    file = data_file(path)
+    text = read_text(file)
+    root = image_root(file, images)
+    if text.lstrip().startswith("["):
+        return exported_rows(file, text, root)
+    return [row for where, value in read_objects(file) for row in _sample_rows(value, where, root)]
+
+
+def _sample_rows(value: dict[str, Any], where: str, root: Path) -> list[Row]:
+    if "record" not in value and "image" in value:
+        raise InputError(
+            "this is a record, and training needs samples",
+            where=where,
+            remedy="Make them with: emogen generate",
+        )
+    sample = validated(Sample, value, where)
+    record = sample.record
+    return [
+        Row(
+            image=root / record.image,
+            question=turn.question,
+            answer=turn.answer,
+            kind=turn.kind,
+            record_id=record.id,
+            split=record.split,
+            emotion=record.emotion,
+            labels=record.labels,
+        )
+        for turn in sample.turns
+    ]
+
+
+def read_records(path: Path, images: Path | None = None) -> list[tuple[ImageRecord, Path]]:
+    """Read the labelled records of `samples.jsonl` or `records.jsonl`, each once, with its photograph.
+
+    Raises:
+        InputError: the file is missing, empty or malformed, or no record has an emotion.
+    """
+    file = data_file(path)
+    root = image_root(file, images)
+    records: dict[str, ImageRecord] = {}
+    for where, value in read_objects(file):
+        is_sample = "turns" in value
+        record = validated(Sample, value, where).record if is_sample else validated(ImageRecord, value, where)
+        records.setdefault(record.id, record)
+    labelled = [record for record in records.values() if record.emotion is not None]
+    if not labelled:
+        raise InputError(
+            f"none of the {len(records)} records has an emotion",
+            where=file,
+            remedy='Add the field "emotion".',
+        )
+    return [(record, root / record.image) for record in labelled]
+
+
+def split_rows(rows: Sequence[Row], where: Path) -> tuple[list[Row], list[Row]]:
+    """Return the rows to train on (split `train` or none) and the held-out ones (`val`, `test`).
+
+    Raises:
+        InputError: nothing is left to train on, or a photograph is in both.
+    """
+    training = [row for row in rows if row.split in (None, "train")]
+    held_out = [row for row in rows if row.split not in (None, "train")]
+    if not training:
+        raise InputError(
+            f"all {len(rows)} rows are held out" if rows else "there are no rows",
+            where=where,
+            remedy='Give some records the split "train".',
+        )
+    both = sorted(_images(training) & _images(held_out))
+    if both:
+        raise InputError(
+            f"{len(both)} images are both trained on and held out: {shorten(both[0])}",
+            where=where,
+            remedy="Put every image into one split.",
+        )
+    return training, held_out
+
+
+def _images(rows: Iterable[Row]) -> set[Path]:
+    return {row.image for row in rows}

@@ -1,0 +1,1 @@
+"""Scores a tuned assembly on labelled photographs."""

@@ -1,0 +1,126 @@
+"""`nano`: the smallest real assembly, for the demonstration and for tests. It proves the machinery only.
+
+EfficientNet-Lite0 (frozen) → a Q-Former that starts untrained → SmolLM2-135M-Instruct (frozen). It runs on two
+CPU cores from weights that packages ship.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from emovit_train.efficientnet import FEATURE_WIDTH, PREPROCESSING, EfficientNetTokens
+from emovit_train.model import EmoVIT
+from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
+from emovit_train.precision import lm_dtype
+from emovit_train.smollm import load_smollm
+from emovit_train.text import TextCodec
+
+if TYPE_CHECKING:
+    from transformers import InstructBlipQFormerModel, PreTrainedTokenizerBase
+
+__all__ = ["KIND", "assemble", "chat_codec", "project_words", "start_projection", "start_qformer"]
+
+QUERIES: Final = 8
+WIDTH: Final = 384
+LAYERS: Final = 4
+HEADS: Final = 6
+QUERY_STD: Final = 0.02
+
+
+def assemble(spec: ModelSpec) -> EmoVIT:
+    """Build the assembly; the same seed starts from the same weights."""
+    dtype = lm_dtype(spec.lm_dtype)
+    language_model, tokenizer = load_smollm(dtype)
+    table: Any = language_model.get_input_embeddings()
+    words = table.weight.detach().float()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed)
+        qformer = start_qformer(vocabulary=len(words))
+        queries = torch.randn(1, QUERIES, WIDTH) * QUERY_STD
+        projection = start_projection(words)
+    # The Q-Former reads the language model's own tokens through a fixed random projection of their embeddings.
+    # A table of its own would hold 19M weights, more than the Q-Former has besides, most of them for words that
+    # small data never shows.
+    qformer.embeddings.word_embeddings.weight.data = project_words(words, WIDTH)
+    return EmoVIT(
+        spec=ModelSpec(spec.kind, None, spec.seed, str(dtype).removeprefix("torch.")),
+        preprocessing=PREPROCESSING,
+        image_encoder=EfficientNetTokens(),
+        qformer=qformer,
+        query_tokens=queries,
+        projection=projection,
+        language_model=language_model,
+        codec=chat_codec(tokenizer),
+        fixed=["qformer.embeddings.word_embeddings.weight"],
+        normalise=True,
+    )
+
+
+def start_qformer(vocabulary: int) -> InstructBlipQFormerModel:
+    """Return the untrained Q-Former: 4 layers of width 384, 6 heads, each layer looking at the image."""
+    from transformers import InstructBlipQFormerConfig, InstructBlipQFormerModel
+
+    return InstructBlipQFormerModel(
+        InstructBlipQFormerConfig(
+            vocab_size=vocabulary,
+            hidden_size=WIDTH,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS,
+            intermediate_size=4 * WIDTH,
+            cross_attention_frequency=1,
+            encoder_hidden_size=FEATURE_WIDTH,
+            # From nothing, on few photographs and in few steps, dropout only slows the fit.
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+    )
+
+
+def start_projection(words: Tensor) -> nn.Linear:
+    """Return the projection, whose output starts as large as the language model's own embeddings.
+
+    The Q-Former ends in a LayerNorm, so its outputs have a root mean square of 1; the weights' spread does the rest.
+
+    Args:
+        words: (vocabulary, L), the language model's embedding table.
+    """
+    projection = nn.Linear(WIDTH, words.shape[1])
+    rms = words.pow(2).mean().sqrt()
+    nn.init.normal_(projection.weight, std=float(rms) / math.sqrt(WIDTH))
+    nn.init.zeros_(projection.bias)
+    return projection
+
+
+def project_words(words: Tensor, width: int) -> Tensor:
+    """Return the embedding table (vocabulary, L) projected to (vocabulary, width), always in the same way."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.randn(words.shape[1], width, generator=generator) / math.sqrt(words.shape[1])
+    return words @ directions
+
+
+def chat_codec(tokenizer: PreTrainedTokenizerBase) -> TextCodec:
+    """Return the codec of a ChatML model: the question is the user's turn, the answer the assistant's."""
+    vocabulary = tokenizer.get_vocab()
+    start, end = vocabulary["<|im_start|>"], vocabulary["<|im_end|>"]
+
+    def ids(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    return TextCodec(
+        lm_tokenizer=tokenizer,
+        qformer_tokenizer=tokenizer,
+        prompt_start=(start, *ids("user\n")),
+        prompt_end=(end, *ids("\n"), start, *ids("assistant\n")),
+        instruction_start=(),
+        instruction_end=(),
+        eos_id=end,
+        pad_id=end,
+        instruction_pad_id=end,
+    )
+
+
+KIND: Final = ModelKind(assemble, TuningDefaults(epochs=8, batch_size=4, lr=3e-4, weight_decay=0.05))

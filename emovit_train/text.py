@@ -1,0 +1,157 @@
+"""Turns a question and its answer into tokens for the two readers: the Q-Former and the language model.
+
+The Q-Former reads the question only. The language model reads `[queries] prompt answer EOS`. The two texts are
+tokenised apart, so that the answer cannot leak into the Q-Former and the loss knows its tokens exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["EncodedText", "TextBatch", "TextCodec", "TextLimits", "collate", "pad_right"]
+
+
+@dataclass(frozen=True)
+class TextLimits:
+    """Most tokens of each part; the numbers are those of LAVIS' `blip2_vicuna_instruct`.
+
+    Attributes:
+        instruction: What the Q-Former reads, its special tokens included; cut on the right.
+        prompt: What the language model reads before the answer; the question is cut on the left.
+        answer: The answer with its EOS; cut on the right, and the EOS is kept.
+    """
+
+    instruction: int = 128
+    prompt: int = 128
+    answer: int = 256
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """Token ids of one question and answer.
+
+    Attributes:
+        instruction: For the Q-Former; never holds a token of the answer.
+        prompt: For the language model.
+        answer: The answer's tokens and EOS.
+        truncated: Whether anything was cut.
+    """
+
+    instruction: tuple[int, ...]
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    truncated: bool = False
+
+    @property
+    def length(self) -> int:
+        """Tokens that the language model reads, the queries not counted."""
+        return len(self.prompt) + len(self.answer)
+
+
+@dataclass(frozen=True)
+class TextCodec:
+    """Tokenises for one assembly.
+
+    Attributes:
+        lm_tokenizer: Of the language model.
+        qformer_tokenizer: Of the Q-Former's instruction.
+        prompt_start: Ids before the question (BOS, or the opening of a chat turn).
+        prompt_end: Ids between question and answer.
+        instruction_start: Ids before the Q-Former's instruction ([CLS]).
+        instruction_end: Ids after it ([SEP]).
+        eos_id: Ends every answer.
+        pad_id: Fills the language model's rows on the right; never looked at.
+        instruction_pad_id: The same for the Q-Former.
+        limits: See `TextLimits`.
+    """
+
+    lm_tokenizer: PreTrainedTokenizerBase
+    qformer_tokenizer: PreTrainedTokenizerBase
+    prompt_start: tuple[int, ...]
+    prompt_end: tuple[int, ...]
+    instruction_start: tuple[int, ...]
+    instruction_end: tuple[int, ...]
+    eos_id: int
+    pad_id: int
+    instruction_pad_id: int
+    limits: TextLimits = TextLimits()
+
+    def encode(self, question: str, answer: str) -> EncodedText:
+        """Return the tokens of one training row."""
+        instruction, instruction_cut = self._instruction(question)
+        prompt, prompt_cut = self._prompt(question)
+        words = self._ids(self.lm_tokenizer, answer)
+        room = self.limits.answer - 1
+        cut = instruction_cut or prompt_cut or len(words) > room
+        return EncodedText(instruction, prompt, (*words[:room], self.eos_id), cut)
+
+    def encode_question(self, question: str) -> EncodedText:
+        """Return the tokens of a question whose answer is asked for; `answer` is empty."""
+        instruction, instruction_cut = self._instruction(question)
+        prompt, prompt_cut = self._prompt(question)
+        return EncodedText(instruction, prompt, (), instruction_cut or prompt_cut)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of an answer's tokens, without special tokens."""
+        return str(self.lm_tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    def _instruction(self, question: str) -> tuple[tuple[int, ...], bool]:
+        ids = self._ids(self.qformer_tokenizer, question)
+        room = self.limits.instruction - len(self.instruction_start) - len(self.instruction_end)
+        return (*self.instruction_start, *ids[:room], *self.instruction_end), len(ids) > room
+
+    def _prompt(self, question: str) -> tuple[tuple[int, ...], bool]:
+        ids = self._ids(self.lm_tokenizer, question)
+        room = self.limits.prompt - len(self.prompt_start) - len(self.prompt_end)
+        return (*self.prompt_start, *ids[-room:], *self.prompt_end), len(ids) > room
+
+    @staticmethod
+    def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+        # Special tokens are ours to place: a text that spells one out must stay text.
+        return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Rows padded on the right: with left padding, position ids would have to be given to keep the loss.
+
+    B rows, I instruction tokens, T language-model tokens.
+
+    Attributes:
+        instruction_ids: (B, I) int64.
+        instruction_mask: (B, I) int64, 1 where a token is.
+        input_ids: (B, T) int64, prompt then answer.
+        attention_mask: (B, T) int64.
+        is_answer: (B, T) bool, true on the answer's tokens and its EOS.
+    """
+
+    instruction_ids: Tensor
+    instruction_mask: Tensor
+    input_ids: Tensor
+    attention_mask: Tensor
+    is_answer: Tensor
+
+
+def pad_right(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    """Return the rows as one (B, longest) int64 tensor, filled with `value` on the right."""
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows], dtype=torch.long)
+
+
+def collate(rows: Sequence[EncodedText], codec: TextCodec) -> TextBatch:
+    """Return the rows as one batch."""
+    return TextBatch(
+        instruction_ids=pad_right([row.instruction for row in rows], codec.instruction_pad_id),
+        instruction_mask=pad_right([[1] * len(row.instruction) for row in rows], 0),
+        input_ids=pad_right([(*row.prompt, *row.answer) for row in rows], codec.pad_id),
+        attention_mask=pad_right([[1] * row.length for row in rows], 0),
+        is_answer=pad_right([[0] * len(row.prompt) + [1] * len(row.answer) for row in rows], 0).bool(),
+    )
