@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
+SHOWN_PROBLEMS = 10
+
 app = typer.Typer(
     name="emogen",
     help="Make emotion visual instruction data from images, captions and attributes, with any language model.",
@@ -57,7 +59,7 @@ def describe(
     from emogen.sources.folder import read_folder
 
     chosen = label_set(labels) if labels else None
-    records = list(read_folder(photographs, metadata, chosen))
+    records = list(read_folder(photographs, metadata, labels=chosen))
     with progress("describing", len(records)) as advance:
         report = write_records(_advancing(records, advance), photographs, out, objects=objects)
     typer.echo(f"described {report.written} of {len(records)} images → {out}")
@@ -300,9 +302,13 @@ def export(
     from emogen.store import read_samples
 
     report = write(read_samples(run), format, out)
-    typer.echo(f"exported {report.rows} rows of {report.samples} samples → {out}")
-    for problem in report.skipped:
-        typer.echo(f"  left out {problem}", err=True)
+    typer.echo(f"wrote {report.rows} rows of {report.written} samples to {report.path} ({format})")
+    if report.left_out:
+        typer.echo(f"left out {report.left_out} samples that {format} could not read:", err=True)
+        for problem in report.skipped[:SHOWN_PROBLEMS]:
+            typer.echo(f"  {problem}", err=True)
+        if len(report.skipped) > SHOWN_PROBLEMS:
+            typer.echo(f"  … and {len(report.skipped) - SHOWN_PROBLEMS} more", err=True)
 
 
 @setup_app.command("local")

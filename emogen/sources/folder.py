@@ -14,7 +14,7 @@ from emogen.sources.fields import check_emotion, validate
 from emogen.sources.jsonl import default_id
 from emogen.sources.metadata import ImageNotes, read_metadata
 
-__all__ = ["IMAGE_SUFFIXES", "METADATA_NAME", "read_folder"]
+__all__ = ["IMAGE_SUFFIXES", "METADATA_NAME", "read_folder", "read_whole_folder"]
 
 IMAGE_SUFFIXES: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 METADATA_NAME: Final = "metadata.jsonl"
@@ -50,6 +50,11 @@ def read_folder(
         metadata = folder / METADATA_NAME
     found = _noted(folder, metadata, labels) if metadata else _classed(folder, labels)
     yield from _with_unique_ids(found)
+
+
+def read_whole_folder(folder: Path, labels: tuple[str, ...] | None = None) -> Iterator[ImageRecord]:
+    """Read a folder with the metadata that lies in it; see `read_folder`."""
+    return read_folder(folder, labels=labels)
 
 
 def _noted(folder: Path, metadata: Path, labels: tuple[str, ...]) -> list[ImageRecord]:

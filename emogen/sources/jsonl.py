@@ -16,12 +16,16 @@ from emogen.sources.json_lines import json_objects
 __all__ = ["default_id", "read_jsonl"]
 
 
-def read_jsonl(path: Path) -> Iterator[ImageRecord]:
+def read_jsonl(path: Path, labels: tuple[str, ...] | None = None) -> Iterator[ImageRecord]:
     """Yield the records of a JSONL file, reading a line only when its record is asked for.
 
     A line holds the fields of `ImageRecord`. Only `image` is required; the file that it names need not
     exist. `labels` is a list or the name of a label set; `id` is by default the image's path without
     its suffix.
+
+    Args:
+        path: The file.
+        labels: The label set of all records, instead of theirs.
 
     Raises:
         InputError: the file cannot be read or is empty; a line is broken, holds an unknown field, a
@@ -30,7 +34,7 @@ def read_jsonl(path: Path) -> Iterator[ImageRecord]:
     lines: dict[str, int] = {}
     for number, fields in json_objects(path):
         where = f"{path}:{number}"
-        record = _record(fields, where)
+        record = _record(fields, labels, where)
         if record.id in lines:
             raise InputError(
                 f"id {record.id!r} was already given in line {lines[record.id]}",
@@ -46,8 +50,8 @@ def default_id(image: str) -> str:
     return os.path.splitext(image)[0].removeprefix("./") or image  # noqa: PTH122 - a Path would rewrite URLs
 
 
-def _record(fields: dict[str, Any], where: str) -> ImageRecord:
-    labels = read_labels(fields, LABEL_SETS[DEFAULT_LABEL_SET], where)
+def _record(fields: dict[str, Any], override: tuple[str, ...] | None, where: str) -> ImageRecord:
+    labels = override or read_labels(fields, LABEL_SETS[DEFAULT_LABEL_SET], where)
     check_emotion(fields.get("emotion"), labels, where)
     image = fields.get("image")
     # Where the image is wrong, the default is any text, so that the error speaks of the image.

@@ -162,3 +162,10 @@ def test_any_bytes(content: bytes) -> None:
             message = ""
             assert len({record.id for record in records}) == len(records) > 0
         assert message.encode().count(b"\n") == 0
+
+
+def test_override_of_the_label_set(jsonl: Write) -> None:
+    """`--labels` decides which emotions are known and which options are asked, whatever a line says."""
+    path = jsonl('{"image": "a.jpg", "emotion": "joy", "labels": "mikels-8"}')
+    (record,) = read_jsonl(path, ("joy", "fear"))
+    assert record.labels == ("joy", "fear")
