@@ -12,6 +12,7 @@ import asyncio
 import os
 import re
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -127,29 +128,28 @@ class EmbeddedBackend:
     def _guided(self, prompt: Prompt) -> Completion:
         begin = time.perf_counter()
         usage = [0, 0]
-        pairs = [
-            {"question": turn.question, "answer": self._answer(prompt, turn, usage), "kind": turn.kind}
-            for turn in prompt.guide
-        ]
+        answers = [self._answer(prompt, turn, usage) for turn in prompt.guide]
         return Completion(
-            text=_as_asked(pairs),
+            text=_as_asked(prompt.guide, [text for text, _ in answers]),
             model=self.model,
+            finish_reason="stop" if all(whole for _, whole in answers) else "length",
             usage=Usage(prompt_tokens=usage[0], completion_tokens=usage[1]),
             latency_s=round(time.perf_counter() - begin, 3),
         )
 
-    def _answer(self, prompt: Prompt, turn: GuidedTurn, usage: list[int]) -> str:
+    def _answer(self, prompt: Prompt, turn: GuidedTurn, usage: list[int]) -> tuple[str, bool]:
+        """Return the answer, and whether the model brought each of its sentences to an end."""
         sentences: list[str] = []
+        whole = True
         for opening in turn.openings:
-            before = " ".join(sentences)
-            text = _chat(turn, f"{before} {opening}".strip())
+            text = _chat(turn, " ".join([*sentences, opening]))
             key = f"{prompt.record_id}/{prompt.instruction}/{turn.question}/{opening}"
             endings = [self._ending(text, f"{key}/{i}", usage) for i in range(CANDIDATES)]
-            whole = [ending for ending in endings if ending is not None]
-            # No ending that closes its sentence: the opening stays as it is, and the checks judge it.
-            best = max(whole, key=lambda ending: grounding_score(ending, turn.evidence), default="")
+            closed = [ending for ending in endings if ending is not None]
+            whole = whole and bool(closed)
+            best = max(closed, key=lambda ending: grounding_score(ending, turn.evidence), default="")
             sentences.append(f"{opening}{best}")
-        return " ".join(sentences)
+        return " ".join(sentences), whole
 
     def _ending(self, text: str, key: str, usage: list[int]) -> str | None:
         """Return the rest of the sentence with its full stop, or None where the model did not close it."""
@@ -198,14 +198,15 @@ def _chat(turn: GuidedTurn, answer_so_far: str) -> str:
     )
 
 
-def _as_asked(pairs: list[dict[str, str]]) -> str:
-    """Write the pairs as the JSON that the instruction type asks for."""
-    plain = [{"question": pair["question"], "answer": pair["answer"]} for pair in pairs]
+def _as_asked(guide: Sequence[GuidedTurn], answers: Sequence[str]) -> str:
+    """Write the answers as the JSON that the instruction type asks for."""
+    pairs = [
+        {"question": turn.question, "answer": answer} for turn, answer in zip(guide, answers, strict=True)
+    ]
     if len(pairs) == 1:
-        return orjson.dumps(plain[0]).decode()
-    kinds = [pair["kind"] for pair in pairs]
-    basic = [pair for pair, kind in zip(plain, kinds, strict=True) if kind == "basic"]
-    advanced = [pair for pair, kind in zip(plain, kinds, strict=True) if kind == "advanced"]
+        return orjson.dumps(pairs[0]).decode()
+    basic = [pair for turn, pair in zip(guide, pairs, strict=True) if turn.kind == "basic"]
+    advanced = [pair for turn, pair in zip(guide, pairs, strict=True) if turn.kind == "advanced"]
     return orjson.dumps({"basic": basic, "advanced": advanced[0] if advanced else None}).decode()
 
 
