@@ -19,6 +19,7 @@ from emovit_train.images import Preprocessing
 from emovit_train.model import EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
 from emovit_train.precision import lm_dtype
+from emovit_train.quiet import quiet_loading
 from emovit_train.text import TextCodec
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def _load(folder: Path) -> Any:
     from transformers import InstructBlipForConditionalGeneration
 
     try:
-        model: Any = InstructBlipForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        with quiet_loading():
+            model: Any = InstructBlipForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"the weights cannot be loaded: {shorten(error, 160)}", where=folder, remedy=_REMEDY

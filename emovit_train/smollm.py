@@ -17,6 +17,8 @@ import torch
 from emogen.errors import EmovitError
 from emogen.registry import require
 from emogen.resources import local_model_file
+from emogen.terminal import progress
+from emovit_train.quiet import quiet_loading
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -60,7 +62,9 @@ def _convert_into(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        _convert(source, work)
+        with progress("converting the language model (once)", 1) as advance, quiet_loading():
+            _convert(source, work)
+            advance()
         try:
             work.rename(target)
         except OSError:
@@ -97,6 +101,7 @@ def load_smollm(dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenize
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = converted_folder()
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    with quiet_loading():
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
     return model, tokenizer

@@ -1,0 +1,22 @@
+"""Keeps the progress bars of transformers out of our output while it loads weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["quiet_loading"]
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Switch the bars off while the block runs, and back to what they were."""
+    from transformers.utils import logging
+
+    were_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_on:
+            logging.enable_progress_bar()

@@ -1,0 +1,60 @@
+"""Evaluation of a tuned checkpoint: groups, scores and files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from emogen.errors import InputError
+from emovit_train.evaluation.evaluate import EVALUATION, PREDICTIONS, evaluate
+from tests.emovit_train.conftest import LABELS
+
+
+def test_trained_photographs_are_headed_memorised(
+    tuned_folder: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    """What was trained on is scored apart, and learnt by heart; the held-out photograph is not among it."""
+    result, predictions = evaluate(tuned_folder, run_folder / "records.jsonl", out=tmp_path)
+    assert {group: score.n for group, score in result.splits.items()} == {"memorised": 3, "held-out test": 1}
+    assert result.splits["memorised"].accuracy_sum == 1.0
+    assert result.splits["memorised"].random == pytest.approx(1 / len(LABELS))
+    assert result.splits["memorised"].majority == pytest.approx(1 / 3)
+    assert [row.record_id for row in predictions] == ["red", "green", "blue", "white"]
+
+
+def test_results_are_written(tuned_folder: Path, run_folder: Path, tmp_path: Path) -> None:
+    """Each record's scores and the summary lie in the folder."""
+    result, predictions = evaluate(tuned_folder, run_folder, out=tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / PREDICTIONS).read_text().splitlines()]
+    assert [line["record_id"] for line in lines] == [row.record_id for row in predictions]
+    assert lines[0]["by_sum"] == max(lines[0]["sums"], key=lines[0]["sums"].__getitem__)
+    assert json.loads((tmp_path / EVALUATION).read_text()) == result.model_dump()
+
+
+def test_untuned_model_has_learnt_nothing(tuned_folder: Path, run_folder: Path, tmp_path: Path) -> None:
+    """Before tuning, the right answers are less probable than after."""
+    _, before = evaluate(tuned_folder, run_folder, out=tmp_path, untuned=True)
+    _, after = evaluate(tuned_folder, run_folder, out=tmp_path)
+    for old, new in zip(before[:3], after[:3], strict=True):
+        assert old.sums[old.emotion] < new.sums[new.emotion]
+
+
+def test_photograph_decides_and_not_the_split(tuned_folder: Path, tmp_path: Path) -> None:
+    """A record that says `train`, but whose photograph was never trained on, is not counted as memorised."""
+    Image.new("RGB", (8, 8), "yellow").save(tmp_path / "new.png")
+    record = {"id": "new", "image": "new.png", "emotion": "awe", "labels": LABELS, "split": "train"}
+    (tmp_path / "records.jsonl").write_text(json.dumps(record))
+    result, _ = evaluate(tuned_folder, tmp_path / "records.jsonl", out=tmp_path / "out")
+    assert list(result.splits) == ["held-out"]
+
+
+def test_missing_photograph_ends_it_before_any_file(
+    tuned_folder: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    """With photographs missing, nothing is written."""
+    with pytest.raises(InputError, match="4 of 4 images are missing"):
+        evaluate(tuned_folder, run_folder, out=tmp_path / "out", images=tmp_path)
+    assert not (tmp_path / "out").exists()

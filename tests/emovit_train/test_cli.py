@@ -1,0 +1,144 @@
+"""The commands as a new user types them, right and wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from emogen.errors import EmovitError, InputError, UnknownNameError
+from emovit_train.cli import app
+from tests.emovit_train.conftest import sample_rows
+
+
+def call(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def error_of(*arguments: object) -> EmovitError:
+    with pytest.raises(EmovitError) as caught:
+        call(*arguments)
+    assert "\n" not in str(caught.value)
+    assert caught.value.remedy
+    return caught.value
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"]])
+def test_help_does_not_import_torch(command: list[str]) -> None:
+    """Asking for help loads no heavy package."""
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom emovit_train.cli import app\n"
+        f"result = CliRunner().invoke(app, {[*command, '--help']!r})\n"
+        "assert result.exit_code == 0, result.output\n"
+        "print(sorted({'torch', 'transformers', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_command_and_option_has_help() -> None:
+    """No command, argument or option is without a line of help."""
+    import typer.main
+
+    group = typer.main.get_command(app)
+    for command in group.commands.values():  # type: ignore[attr-defined]
+        assert command.help
+        for parameter in command.params:
+            assert parameter.name == "help" or parameter.help, f"{command.name} {parameter.name}"
+
+
+def test_help_says_what_nano_is_for() -> None:
+    """Nobody may take the demonstration model for the method."""
+    assert "proves the machinery, not the method" in " ".join(call("--help").output.split())
+
+
+def test_train_evaluate_predict(tiny_folder: Path, run_folder: Path, tmp_path: Path) -> None:
+    """The three commands work one after the other, and say what they did."""
+    out = tmp_path / "tuned"
+    told = ("--model", tiny_folder, "--out", out, "--epochs", 2, "--batch-size", 3, "--lr", 1e-3)
+    trained = call("train", run_folder, *told).output
+    assert "6 about 3 images; 2 rows held out" in trained
+    assert "unchanged" in trained
+    assert "memorised" in call("evaluate", out, run_folder).output
+    assert "training images" in call("evaluate", out, run_folder, "--untuned").output
+    assert (out / "evaluation" / "predictions.jsonl").exists()
+    photo = run_folder / "photos" / "red.png"
+    assert str(photo) in call("predict", photo, "--checkpoint", out, "--ask", "What?").output
+    ranking = call("predict", photo, "--checkpoint", out, "--labels", "awe,fear").output
+    assert ranking.count("mean") == 2
+
+
+def test_unknown_model(run_folder: Path, tmp_path: Path) -> None:
+    """A misspelt model is answered with the right name."""
+    error = error_of("train", run_folder, "--out", tmp_path / "out", "--model", "nanno")
+    assert isinstance(error, UnknownNameError)
+    assert "Did you mean 'nano'" in str(error)
+
+
+def test_missing_model_folder(run_folder: Path, tmp_path: Path) -> None:
+    """A model folder that is not there is named."""
+    error = error_of("train", run_folder, "--out", tmp_path / "out", "--model", tmp_path / "nowhere")
+    assert "no such folder" in str(error)
+
+
+def test_folder_that_is_no_model(run_folder: Path, tmp_path: Path) -> None:
+    """A folder without a model's config is refused."""
+    assert "config.json" in str(
+        error_of("train", run_folder, "--out", tmp_path / "out", "--model", run_folder)
+    )
+
+
+def test_unusable_option(run_folder: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """A value out of range, or an unknown part, is an error that names the option."""
+    told = ("train", run_folder, "--out", tmp_path, "--model", tiny_folder)
+    assert error_of(*told, "--lr", "-1").where == "--lr"
+    assert error_of(*told, "--parts", "qformer,ears").where == "--parts"
+
+
+def test_unwritable_folder(run_folder: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """A folder that cannot be made is refused before anything is read."""
+    (tmp_path / "file").write_text("")
+    error = error_of("train", run_folder, "--out", tmp_path / "file" / "out", "--model", tiny_folder)
+    assert "cannot be written" in str(error)
+
+
+def test_broken_line(tiny_folder: Path, tmp_path: Path) -> None:
+    """A broken line is named by its number."""
+    (tmp_path / "samples.jsonl").write_text('{"record"')
+    error = error_of("train", tmp_path, "--out", tmp_path / "out", "--model", tiny_folder)
+    assert error.where == f"{tmp_path / 'samples.jsonl'}:1"
+
+
+def test_missing_and_corrupt_images(tiny_folder: Path, tmp_path: Path) -> None:
+    """Missing photographs are counted, a corrupt one is named, both before training."""
+    told = ("train", tmp_path, "--out", tmp_path / "out", "--model", tiny_folder)
+    (tmp_path / "samples.jsonl").write_text(json.dumps(sample_rows()[0]))
+    assert "1 of 1 images are missing" in str(error_of(*told))
+    (tmp_path / "red.png").write_text("no image")
+    assert "red.png: this image cannot be decoded" in str(error_of(*told))
+
+
+def test_wrong_checkpoint_folder(run_folder: Path, tmp_path: Path) -> None:
+    """A folder without a checkpoint is refused by every command that reads one."""
+    photo = run_folder / "photos" / "red.png"
+    assert isinstance(error_of("evaluate", tmp_path, run_folder), InputError)
+    assert "no checkpoint here" in str(error_of("predict", photo, "--checkpoint", tmp_path, "--ask", "What?"))
+
+
+def test_predict_needs_a_question_and_usable_labels(
+    run_folder: Path, tuned_folder: Path, tmp_path: Path
+) -> None:
+    """Nothing to ask, one label, or a photograph that is not there: each is an error of its own."""
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    told = ("predict", photo, "--checkpoint", tuned_folder)
+    assert "nothing is asked" in str(error_of(*told))
+    assert "unknown label set 'joyy'" in str(error_of(*told, "--labels", "joyy"))
+    missing = error_of("predict", tmp_path / "gone.png", "--checkpoint", tuned_folder, "--ask", "What?")
+    assert "gone.png" in str(missing)

@@ -1,0 +1,67 @@
+"""Tokens: what each reader gets, and what it must never get."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from emovit_train.model import EmoVIT
+from emovit_train.text import TextLimits, collate
+
+
+def test_answer_never_reaches_the_qformer(tiny_model: EmoVIT) -> None:
+    """Whatever the answer is, the Q-Former's instruction tokens are those of the question alone."""
+    codec = tiny_model.codec
+    rows = [codec.encode("What is in the image?", answer) for answer in ("It is red.", "It is blue.")]
+    assert (
+        rows[0].instruction
+        == rows[1].instruction
+        == codec.encode_question("What is in the image?").instruction
+    )
+    words = codec.qformer_tokenizer.convert_ids_to_tokens(list(rows[0].instruction))
+    assert words == ["[CLS]", "What", "is", "in", "the", "image", "?", "[SEP]"]
+
+
+def test_prompt_starts_as_vicuna_was_pretrained(tiny_model: EmoVIT) -> None:
+    """The language model's prompt begins with `</s>`, not with `<s>`, and every answer ends with it."""
+    row = tiny_model.codec.encode("What is in the image?", "It is red.")
+    end = tiny_model.codec.lm_tokenizer.convert_tokens_to_ids("</s>")
+    assert row.prompt[0] == end
+    assert row.answer[-1] == end
+    assert tiny_model.codec.decode(row.answer) == "It is red."
+
+
+def test_eos_survives_truncation(tiny_model: EmoVIT) -> None:
+    """An answer that is too long loses its tail, keeps EOS, and is counted as truncated."""
+    codec = replace(tiny_model.codec, limits=TextLimits(answer=5))
+    row = codec.encode("What?", "It is red, green, blue or white.")
+    assert len(row.answer) == 5
+    assert row.answer[-1] == codec.eos_id
+    assert row.truncated
+    assert not codec.encode("What?", "red").truncated
+
+
+def test_long_question_keeps_its_end_and_its_frame(tiny_model: EmoVIT) -> None:
+    """A question that is too long is cut on the left for the language model, and keeps BOS, [CLS] and [SEP]."""
+    codec = replace(tiny_model.codec, limits=TextLimits(instruction=6, prompt=6))
+    full = tiny_model.codec.encode_question("What is in the image? " * 4)
+    cut = codec.encode_question("What is in the image? " * 4)
+    assert cut.truncated
+    assert cut.prompt == (full.prompt[0], *full.prompt[-5:])
+    assert cut.instruction == (*full.instruction[:5], full.instruction[-1])
+
+
+def test_spelled_out_special_token_stays_text(tiny_model: EmoVIT) -> None:
+    """An answer that spells `</s>` gains no end-of-sentence token in its middle."""
+    row = tiny_model.codec.encode("What?", "a </s> b")
+    assert row.answer.count(tiny_model.codec.eos_id) == 1
+
+
+def test_batches_are_padded_on_the_right(tiny_model: EmoVIT) -> None:
+    """Every row starts at position 0, and only answer tokens with their EOS are marked as such."""
+    codec = tiny_model.codec
+    rows = [codec.encode("What?", "red"), codec.encode("What is in the image?", "It is blue.")]
+    batch = collate(rows, codec)
+    for number, row in enumerate(rows):
+        assert tuple(batch.input_ids[number, : row.length]) == (*row.prompt, *row.answer)
+        assert batch.attention_mask[number].sum() == row.length
+        assert tuple(batch.input_ids[number][batch.is_answer[number]]) == row.answer
