@@ -59,12 +59,17 @@ def train(
 ) -> None:
     """Tune a model on instructions; the frozen parts are checked to be untouched."""
     from emovit_train.console import read_settings, show_report
+    from emovit_train.train import Stopped
     from emovit_train.train import train as run
 
     settings = read_settings(
         model, epochs=epochs, batch_size=batch_size, lr=lr, max_steps=max_steps, seed=seed, parts=parts
     )
-    show_report(run(data, out, settings, images=images, overwrite=overwrite), out)
+    try:
+        show_report(run(data, out, settings, images=images, overwrite=overwrite), out)
+    except Stopped as stopped:
+        typer.echo(str(stopped), err=True)
+        raise
 
 
 @app.command()

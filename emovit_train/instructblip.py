@@ -133,6 +133,7 @@ def read_codec(folder: Path, pad_id: int | None) -> TextCodec:
     return TextCodec(
         lm_tokenizer=words,
         qformer_tokenizer=instruction,
+        opening=(),
         prompt_start=(eos,),
         prompt_end=(),
         instruction_start=(_id(instruction, instruction.cls_token, folder),),

@@ -144,11 +144,16 @@ class EmoVIT(nn.Module):
         return projected.to(self.language_model.dtype)
 
     def read(self, features: Tensor, batch: TextBatch) -> tuple[Tensor, Tensor]:
-        """Return the language model's input: embeddings (B, Q + T, L) and their mask (B, Q + T)."""
+        """Return the language model's input: embeddings (B, P + T, L) and their mask (B, P + T).
+
+        P is the number of positions before the prompt: the codec's opening and the Q queries.
+        """
+        embed = self.language_model.get_input_embeddings()
         seen = self.look(features, batch)
-        words = self.language_model.get_input_embeddings()(batch.input_ids)
-        mask = torch.cat([batch.attention_mask.new_ones(seen.shape[:2]), batch.attention_mask], 1)
-        return torch.cat([seen, words], 1), mask
+        opening = embed(batch.input_ids.new_tensor([self.codec.opening], dtype=torch.long))
+        before = torch.cat([opening.expand(len(seen), -1, -1), seen], 1)
+        mask = torch.cat([batch.attention_mask.new_ones(before.shape[:2]), batch.attention_mask], 1)
+        return torch.cat([before, embed(batch.input_ids)], 1), mask
 
     def forward(self, features: Tensor, batch: TextBatch) -> Tensor:
         """Return -log p of every answer token and EOS of the batch, row by row: (tokens,) float32.
@@ -161,7 +166,7 @@ class EmoVIT(nn.Module):
         hidden = language_model.get_decoder()(
             inputs_embeds=embeddings, attention_mask=mask, use_cache=False
         ).last_hidden_state
-        queries = self.query_tokens.shape[1]
-        predicting = hidden[:, queries - 1 : -1][batch.is_answer]
+        before = len(self.codec.opening) + self.query_tokens.shape[1]
+        predicting = hidden[:, before - 1 : -1][batch.is_answer]
         logits = language_model.get_output_embeddings()(predicting).float()
         return F.cross_entropy(logits, batch.input_ids[batch.is_answer], reduction="none")

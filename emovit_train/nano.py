@@ -116,7 +116,10 @@ def chat_codec(tokenizer: PreTrainedTokenizerBase) -> TextCodec:
     return TextCodec(
         lm_tokenizer=tokenizer,
         qformer_tokenizer=tokenizer,
-        prompt_start=(start, *ids("user\n")),
+        # The queries stand inside the user's turn. A language model parks surplus attention on its first token,
+        # and answers worse where that is a query.
+        opening=(start, *ids("user\n")),
+        prompt_start=(),
         prompt_end=(end, *ids("\n"), start, *ids("assistant\n")),
         instruction_start=(),
         instruction_end=(),

@@ -11,12 +11,12 @@ __all__ = ["quiet_loading"]
 @contextmanager
 def quiet_loading() -> Iterator[None]:
     """Switch the bars off while the block runs, and back to what they were."""
-    from transformers.utils import logging
+    from transformers.utils import logging as shown
 
-    were_on = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    were_on = shown.is_progress_bar_enabled()
+    shown.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     try:
         yield
     finally:
         if were_on:
-            logging.enable_progress_bar()
+            shown.enable_progress_bar()  # type: ignore[no-untyped-call]  # the same

@@ -66,7 +66,7 @@ class TrainReport(_Frozen):
         frozen_sha256_after: The same after the last step; equal, or the run fails.
         truncated_rows: Rows of which something was cut to fit.
         data_sha256: Of the data file.
-        seconds: Wall time by phase: `load`, `features`, `train`, `total`.
+        seconds: Wall time by phase: `preparation`, `training`, `total`.
         versions: Of Python and the packages that compute.
     """
 

@@ -1,6 +1,6 @@
 """Turns a question and its answer into tokens for the two readers: the Q-Former and the language model.
 
-The Q-Former reads the question only. The language model reads `[queries] prompt answer EOS`. The two texts are
+The Q-Former reads the question only. The language model reads `opening [queries] prompt answer EOS`. The two texts are
 tokenised apart, so that the answer cannot leak into the Q-Former and the loss knows its tokens exactly.
 """
 
@@ -63,7 +63,8 @@ class TextCodec:
     Attributes:
         lm_tokenizer: Of the language model.
         qformer_tokenizer: Of the Q-Former's instruction.
-        prompt_start: Ids before the question (BOS, or the opening of a chat turn).
+        opening: Ids that the language model reads before the queries.
+        prompt_start: Ids between queries and question (BOS).
         prompt_end: Ids between question and answer.
         instruction_start: Ids before the Q-Former's instruction ([CLS]).
         instruction_end: Ids after it ([SEP]).
@@ -75,6 +76,7 @@ class TextCodec:
 
     lm_tokenizer: PreTrainedTokenizerBase
     qformer_tokenizer: PreTrainedTokenizerBase
+    opening: tuple[int, ...]
     prompt_start: tuple[int, ...]
     prompt_end: tuple[int, ...]
     instruction_start: tuple[int, ...]

@@ -18,7 +18,7 @@ from emogen.errors import CheckFailedError, EmovitError, InputError
 from emovit_train.checkpoint import CONFIG, load_checkpoint, read_config
 from emovit_train.model import EmoVIT
 from emovit_train.settings import TrainReport, TrainSettings
-from emovit_train.train import METRICS, REPORT, Stopped, lr_share, train
+from emovit_train.train import METRICS, REPORT, Stopped, train
 
 
 @pytest.fixture(scope="session")
@@ -74,14 +74,6 @@ def test_same_seed_gives_the_same_weights(run_folder: Path, settings: TrainSetti
     assert read_config(tmp_path / "a") == read_config(tmp_path / "b")
 
 
-def test_learning_rate_rises_then_falls() -> None:
-    """The share of the peak rises linearly to 1 and falls as half a cosine towards 0."""
-    shares = [lr_share(step, 100, 0.05) for step in range(100)]
-    assert shares[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
-    assert shares[5:] == sorted(shares[5:], reverse=True)
-    assert shares[-1] < 0.001
-
-
 def test_existing_checkpoint_is_not_replaced(
     run_folder: Path, settings: TrainSettings, tuned_folder: Path
 ) -> None:
@@ -94,7 +86,7 @@ def test_nan_ends_the_run_and_saves_nothing(
     run_folder: Path, settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loss that is no number names the step, and leaves no file behind."""
-    monkeypatch.setattr(loop, "_measure", lambda *_: 1.0)
+    monkeypatch.setattr(loop, "mean_loss", lambda *_: 1.0)
     monkeypatch.setattr(EmoVIT, "forward", lambda *_: torch.tensor([float("nan")], requires_grad=True))
     with pytest.raises(EmovitError, match="the loss is nan at step 1"):
         train(run_folder, tmp_path / "out", settings)
