@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
-from emogen.errors import InputError, MissingExtraError, UnknownNameError
+from emogen.errors import EmovitError, InputError, MissingExtraError, UnknownNameError
 
 __all__ = ["Registry", "require"]
 
@@ -35,10 +36,15 @@ class Registry(Generic[T]):
         self.group = group
         self._table = dict(table)
 
+    @cached_property
+    def _others(self) -> dict[str, str]:
+        # Looking through all installed packages takes milliseconds: once is enough.
+        points = entry_points(group=self.group)
+        return {point.name: point.value for point in points if point.name not in self._table}
+
     def targets(self) -> dict[str, str]:
         """Return name → target, ours first; another package cannot take over one of our names."""
-        others = {point.name: point.value for point in entry_points(group=self.group)}
-        return {**others, **self._table}
+        return {**self._table, **self._others}
 
     def names(self) -> list[str]:
         """Return all known names, sorted."""
@@ -51,22 +57,22 @@ class Registry(Generic[T]):
             UnknownNameError: no such entry; the message names the nearest and all.
             InputError: another package's entry cannot be imported.
         """
-        target = self._table.get(name) or self.targets().get(name)
+        target = self._table.get(name) or self._others.get(name)
         if target is None:
             raise UnknownNameError(self.kind, name, self.targets())
-        module, _, attribute = target.partition(":")
+        point = EntryPoint(name, target, self.group)
+        if name in self._table:
+            return cast(T, point.load())
+        # Importing somebody else's module can raise anything.
         try:
-            entry: Any = importlib.import_module(module)
-            for part in attribute.split("."):
-                entry = getattr(entry, part)
-        except (ImportError, AttributeError) as error:
-            if name in self._table:
-                raise
+            return cast(T, point.load())
+        except EmovitError:
+            raise
+        except Exception as error:
             raise InputError(
                 f"the {self.kind} {name!r} of another package cannot be loaded from {target!r}: {error}",
                 remedy=f"Reinstall or remove the package that registers it under {self.group!r}.",
             ) from error
-        return entry  # type: ignore[no-any-return]  # the table's type says what its targets are
 
     def summaries(self) -> dict[str, str]:
         """Return name → first line of the entry's docstring."""
