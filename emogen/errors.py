@@ -69,8 +69,9 @@ class UnknownNameError(InputError):
     def __init__(self, kind: str, name: str, known: Iterable[str], *, where: object = None) -> None:
         self.name = name
         self.known: Sequence[str] = sorted(known)
-        near = difflib.get_close_matches(name.lower(), self.known, n=1, cutoff=0.5)
-        guess = f"Did you mean {near[0]!r}? " if near else ""
+        spelled = {known_name.lower(): known_name for known_name in self.known}
+        near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.5)
+        guess = f"Did you mean {spelled[near[0]]!r}? " if near else ""
         super().__init__(
             f"unknown {kind} {shorten(name)!r}",
             where=where,

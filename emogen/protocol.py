@@ -1,13 +1,15 @@
 """The short strings that make results comparable with the paper's, in one place.
 
 Sources: EmoVIT (CVPR 2024), Figures 10 and 11 (the categorical question and answer), section 4.3.2 (the two
-evaluation instructions), section 4.4.1 (the affective-reasoning answer).
+evaluation instructions).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+
+from emogen.errors import UnknownNameError
 
 __all__ = [
     "CATEGORICAL_ANSWER_PREFIX",
@@ -44,5 +46,11 @@ def categorical_answer(label: str) -> str:
 
 
 def evaluation_instruction(name: str, labels: Sequence[str]) -> str:
-    """Return the evaluation instruction `name` of `EVALUATION_INSTRUCTIONS` over `labels`."""
+    """Return the evaluation instruction `name` of `EVALUATION_INSTRUCTIONS` over `labels`.
+
+    Raises:
+        UnknownNameError: no such instruction.
+    """
+    if name not in EVALUATION_INSTRUCTIONS:
+        raise UnknownNameError("evaluation instruction", name, EVALUATION_INSTRUCTIONS)
     return EVALUATION_INSTRUCTIONS[name].format(labels=", ".join(labels))
