@@ -27,20 +27,13 @@ def run_app(app: typer.Typer) -> NoReturn:
     """Run a command line: our errors become one line and their exit code, a bug keeps its traceback.
 
     Exit codes: 0 done; 1 the result is not good; 2 unusable input; 3 a package is missing; 4 the language
-    model cannot be asked; 130 interrupted.
+    model cannot be asked; 130 interrupted (typer's own, as is the quiet end when `| head` has seen enough).
     """
     try:
         app()
     except EmovitError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted.", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output (`| head`) has left: nothing more to say, and no traceback at exit.
-        sys.stderr.close()
-        sys.exit(141)
     sys.exit(0)
 
 

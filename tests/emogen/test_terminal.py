@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+
+from emogen import terminal
+from emogen.errors import BackendError, CheckFailedError, EmovitError, InputError, MissingExtraError
+from emogen.terminal import progress, run_app
+
+
+def app_that_raises(error: Exception | None) -> typer.Typer:
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+
+    @app.command()
+    def command() -> None:
+        if error:
+            raise error
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (EmovitError("a"), 1),
+        (CheckFailedError("a"), 1),
+        (InputError("a", where="b", remedy="C."), 2),
+        (MissingExtraError("p", "e", "It"), 3),
+        (BackendError("a"), 4),
+        (None, 0),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_of_ours_is_one_line_and_its_exit_code(
+    error: EmovitError | None, code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the user must mend is said in one line on stderr, without a traceback."""
+    monkeypatch.setattr(sys, "argv", ["program"])
+    with pytest.raises(SystemExit) as left:
+        run_app(app_that_raises(error))
+    assert left.value.code == code
+    assert capsys.readouterr().err == (f"error: {error}\n" if error else "")
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that is not ours passes through."""
+    monkeypatch.setattr(sys, "argv", ["program"])
+    with pytest.raises(ZeroDivisionError):
+        run_app(app_that_raises(ZeroDivisionError()))
+
+
+PROGRAM = """
+import time, typer
+from emogen.terminal import run_app
+app = typer.Typer(pretty_exceptions_enable=False)
+@app.command()
+def command():
+    for i in range(20_000):
+        typer.echo("line")
+    time.sleep(20)
+run_app(app)
+"""
+
+
+def test_an_interrupt_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
+    """Ctrl-C ends a command with the shell's code for it."""
+    with (tmp_path / "out").open("wb") as out:
+        child = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=out, stderr=subprocess.PIPE)
+        limit = time.monotonic() + 10
+        while not os.path.getsize(out.name) and time.monotonic() < limit:  # noqa: PTH202 - as short
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=10)
+    assert child.returncode == 130
+    assert b"Traceback" not in err
+
+
+def test_a_reader_that_leaves_gets_no_traceback() -> None:
+    """`emogen ... | head` ends quietly."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.replace("20_000", "200_000")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.readline()
+    child.stdout.close()
+    err = child.stderr.read()
+    child.stderr.close()
+    assert child.wait(timeout=10) == 1
+    assert err == b""
+
+
+def test_progress_in_a_log_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a terminal, progress is printed at its interval and at the end, on stderr."""
+    now_s = 100.0
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now_s)
+    with progress("working", 4) as advance:
+        advance()
+        now_s += terminal.PLAIN_INTERVAL_S
+        advance(note="half")
+        advance()
+        advance(note="done")
+    shown = capsys.readouterr()
+    assert shown.err.splitlines() == ["working: 2/4  half", "working: 4/4  done"]
+    assert shown.out == ""
+
+
+def test_progress_on_a_terminal_is_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal the bar shows what is done and the last note."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress("working", 2) as advance:
+        advance(2, note="loss 1.23")
+    shown = capsys.readouterr()
+    assert "working" in shown.err
+    assert "2/2" in shown.err
+    assert "loss 1.23" in shown.err
