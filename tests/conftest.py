@@ -1,0 +1,95 @@
+"""What all tests share: no key in the environment, a stub of OpenAI's server, and both programs in-process."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from openai_stub import OpenAIStub
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real model requests are switched off: sockets reach loopback only, and no process finds a key."""
+    for name in [
+        name for name in os.environ if name.endswith(("_API_KEY", "_API_TOKEN")) or name == "HF_TOKEN"
+    ]:
+        monkeypatch.delenv(name)
+    for name in ("EMOGEN_TEMPLATES", "EMOGEN_SEEDS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def stub() -> Iterator[OpenAIStub]:
+    with OpenAIStub() as server:
+        yield server
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Emogen = Callable[..., Ran]
+
+
+@pytest.fixture
+def emogen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Emogen:
+    """Run the `emogen` command line in this process."""
+    from emogen.cli import main
+
+    def run(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["emogen", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return Ran(int(ended.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def records_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write a records file of `count` rockets, r0, r1, ..."""
+
+    def write(count: int = 2, **fields: Any) -> Path:
+        path = tmp_path / "records.jsonl"
+        rows = [
+            {
+                "id": f"r{i}",
+                "image": f"photos/r{i}.jpg",
+                "emotion": "awe",
+                "caption": "A rocket stands on its launch pad under a wide sky.",
+                "attributes": {
+                    "brightness": 0.7,
+                    "colorfulness": 0.4,
+                    "scene": "launch pad",
+                    "object": ["Rocket"],
+                },
+                **fields,
+            }
+            for i in range(count)
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def answers_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write a script of answers for the scripted backend."""
+
+    def write(*answers: dict[str, Any]) -> Path:
+        path = tmp_path / "answers.jsonl"
+        path.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
+        return path
+
+    return write

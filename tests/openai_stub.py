@@ -1,0 +1,118 @@
+"""A chat-completions server on loopback that answers what a test planned."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+CONVERSATION = json.dumps(
+    {
+        "basic": [
+            {"question": "What stands on the launch pad?", "answer": "A tall white rocket stands there."},
+            {"question": "Is there a crowd in the picture?", "answer": "No, nobody can be seen."},
+        ],
+        "advanced": {
+            "question": "What may happen next?",
+            "answer": "Steam drifts from the tanks and the arms are swung away, so the launch seems very near.",
+        },
+    }
+)
+REASONING = json.dumps(
+    {
+        "question": "Why does this picture make one hold one's breath?",
+        "answer": "The rocket stands alone under a wide sky, and its size beside the tower "
+        "suggests how much force is about to be set free in a moment.",
+    }
+)
+
+
+@dataclass
+class Reply:
+    """One planned reply; without a body it is a completion of `text`."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    delay_s: float = 0.0
+    cut: bool = False
+
+
+class OpenAIStub:
+    """Gives the planned replies in turn, then answers each prompt rightly.
+
+    Attributes:
+        plan: Replies, or functions from a request's headers to a reply; used up one by one.
+        default: The reply once the plan is used up.
+        bodies: The request bodies, in order.
+    """
+
+    def __init__(self) -> None:
+        self.plan: list[Reply | Callable[[Any], Reply]] = []
+        self.default = Reply()
+        self.bodies: list[dict[str, Any]] = []
+        self.url = ""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> OpenAIStub:
+        self._thread.start()
+        self._run(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._runner.cleanup())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _start(self) -> None:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._answer)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        planned = self.plan.pop(0) if self.plan else self.default
+        reply = planned if isinstance(planned, Reply) else planned(request.headers)
+        await asyncio.sleep(reply.delay_s)
+        content = self._content(reply, body)
+        if reply.cut:
+            response = web.StreamResponse(headers={"Content-Length": str(len(content))})
+            await response.prepare(request)
+            await response.write(content[: len(content) // 2])
+            assert request.transport is not None
+            request.transport.close()
+            return response
+        return web.Response(status=reply.status, body=content, headers=reply.headers)
+
+    def _content(self, reply: Reply, body: dict[str, Any]) -> bytes:
+        if isinstance(reply.body, bytes):
+            return reply.body
+        if reply.body is not None:
+            return json.dumps(reply.body).encode()
+        asked = body["messages"][0]["content"]
+        text = reply.text or (CONVERSATION if "three question-and-answer pairs" in asked else REASONING)
+        return json.dumps(completion(text)).encode()
+
+
+def completion(text: str, **message: Any) -> dict[str, Any]:
+    return {
+        "model": "stub-model-1",
+        "choices": [{"message": {"content": text, **message}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 5},
+    }
