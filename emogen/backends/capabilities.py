@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from emogen.errors import BackendError
 from emogen.resources import data_file
 
-__all__ = ["Capabilities", "capabilities", "model_names", "provider_of", "refuse_retired"]
+__all__ = ["Capabilities", "capabilities", "model_names", "provider_of", "refuse_retired", "replacements"]
 
 
 class Capabilities(BaseModel):
@@ -44,25 +44,41 @@ def _table() -> dict[str, Capabilities]:
     return {name: Capabilities.model_validate(entry) for name, entry in entries.items()}
 
 
-def model_names() -> list[str]:
+def model_names(today: dt.date | None = None) -> list[str]:
     """Return the models of the table that their providers still serve."""
-    today = dt.datetime.now(dt.UTC).date()
-    return [name for name, entry in _table().items() if entry.retired is None or entry.retired > today]
+    return [name for name, entry in _table().items() if not _is_retired(entry, today or _today())]
 
 
 def provider_of(model: str) -> str | None:
     """Return the backend that serves `model`, or None where the table does not know it."""
-    entry = _table().get(model)
+    entry = _find(model)
     return entry.backend if entry else None
 
 
 def capabilities(model: str) -> Capabilities:
     """Return what `model` takes; a dated snapshot (`gpt-4o-2024-08-06`) takes what its family takes."""
+    return _find(model) or Capabilities()
+
+
+def replacements(model: str, today: dt.date | None = None) -> list[str]:
+    """Return what to name instead of `model`; never what is itself no longer served."""
+    today = today or _today()
+    named = [name for name in capabilities(model).replacements if not _is_retired(capabilities(name), today)]
+    return named or model_names(today)
+
+
+def _find(model: str) -> Capabilities | None:
     table = _table()
-    family = max(
-        (name for name in table if model == name or model.startswith(f"{name}-20")), key=len, default=""
-    )
-    return table.get(family, Capabilities())
+    names = (name for name in table if model == name or model.startswith(f"{name}-20"))
+    return table.get(max(names, key=len, default=""))
+
+
+def _is_retired(entry: Capabilities, today: dt.date) -> bool:
+    return entry.retired is not None and entry.retired <= today
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
 
 
 def refuse_retired(model: str, today: dt.date) -> None:
@@ -72,11 +88,11 @@ def refuse_retired(model: str, today: dt.date) -> None:
         BackendError: the message names replacements; none is ever put in its place silently.
     """
     entry = capabilities(model)
-    if entry.retired is not None and entry.retired <= today:
+    if _is_retired(entry, today):
         raise BackendError(
             f"{model} has not been served by its provider since {entry.retired}",
             remedy=(
-                f"Use {' or '.join(entry.replacements)} instead, "
+                f"Use {' or '.join(replacements(model, today))} instead, "
                 "or name a server that still has it with --base-url (Azure, a proxy)."
             ),
         )
