@@ -13,11 +13,12 @@ import random
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 
 from emogen.backends import BackendOptions, RequestError
-from emogen.backends.capabilities import capabilities, model_names, refuse_retired
+from emogen.backends.capabilities import capabilities, model_names, refuse_retired, replacements
 from emogen.errors import BackendError, CredentialError, InputError, shorten
 from emogen.schemas import Completion, Prompt, Usage
 
@@ -28,9 +29,13 @@ __all__ = ["OpenAIBackend", "strict_schema"]
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 ATTEMPTS: Final = 5
+# A server that never answered anything is not there: a new user should not wait for five attempts to learn it.
+ATTEMPTS_TO_REACH: Final = 2
 DEFAULT_IN_FLIGHT: Final = 16
 MAX_WAIT_S: Final = 60.0
 CONNECT_TIMEOUT_S: Final = 10.0
+# Shorter ones are the placeholders that local servers take ("EMPTY", "none"), which are words of answers, too.
+SECRET_FROM_CHARS: Final = 12
 
 
 class OpenAIBackend:
@@ -47,9 +52,12 @@ class OpenAIBackend:
             )
         self.model = options.model
         self._base_url = _base_url(options.base_url)
-        if options.base_url is None:
+        self._own_server = options.base_url is not None
+        if not self._own_server:
             refuse_retired(self.model, dt.datetime.now(dt.UTC).date())
         self._key = _key(options)
+        self._secret = self._key.encode() if len(self._key) >= SECRET_FROM_CHARS else b""
+        self._reached = False
         self._takes = capabilities(self.model)
         known = self._takes.answers[0] if self._takes.answers else "text"
         self._answer_format = options.answer_format or known
@@ -77,19 +85,21 @@ class OpenAIBackend:
             begin = time.perf_counter()
             try:
                 status, headers, raw = await self._post(body)
-            except (TimeoutError, OSError) as error:
-                if attempt == ATTEMPTS:
+            except OSError as error:
+                slow = isinstance(error, TimeoutError)
+                if attempt == (ATTEMPTS if slow or self._reached else ATTEMPTS_TO_REACH):
                     raise self._unreachable(error) from error
                 await asyncio.sleep(_backoff_s(attempt))
                 continue
+            self._reached = True
             if status == 200:
                 return self._read(raw, time.perf_counter() - begin)
-            if status not in {408, 409, 429} and status < 500:
-                raise self._refused(status, raw)
+            if (status not in {408, 409, 429} and status < 500) or _is_out_of_credit(raw):
+                raise self._refused(status, headers, raw)
             if attempt == ATTEMPTS:
                 raise RequestError(
                     "rate_limited" if status == 429 else "server_error",
-                    f"HTTP {status}: {self._message(raw)}",
+                    f"HTTP {status}: {_message(raw)}",
                 )
             await asyncio.sleep(_retry_after_s(headers) or _backoff_s(attempt))
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -130,10 +140,12 @@ class OpenAIBackend:
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=CONNECT_TIMEOUT_S),
             )
         try:
-            async with self._session.post(f"{self._base_url}/chat/completions", data=body) as reply:
-                return reply.status, dict(reply.headers), await reply.read()
+            async with self._session.post(
+                f"{self._base_url}/chat/completions", data=body, allow_redirects=False
+            ) as reply:
+                return reply.status, dict(reply.headers), self._without_key(await reply.read())
         except aiohttp.ClientError as error:
-            raise ConnectionError(self._without_key(str(error))) from error
+            raise ConnectionError(str(error) or type(error).__name__) from error
 
     def _read(self, raw: bytes, latency_s: float) -> Completion:
         try:
@@ -141,50 +153,80 @@ class OpenAIBackend:
             choice = reply["choices"][0]
             message = choice["message"]
             usage = reply.get("usage") or {}
+            text, refusal = message.get("content"), message.get("refusal")
             return Completion(
-                text=message.get("content") or message.get("refusal") or "",
+                text=text or refusal or "",
                 model=str(reply.get("model") or self.model),
-                finish_reason=choice.get("finish_reason") or "stop",
+                finish_reason="refusal" if refusal and not text else choice.get("finish_reason") or "stop",
                 usage=Usage(
                     prompt_tokens=usage.get("prompt_tokens") or 0,
                     completion_tokens=usage.get("completion_tokens") or 0,
                 ),
                 latency_s=round(latency_s, 3),
             )
-        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
-            text = raw[:200].decode("utf-8", "replace")
-            raise RequestError("unreadable_reply", self._without_key(shorten(text))) from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise RequestError("unreadable_reply", _message(raw) or "an empty body") from error
 
-    def _refused(self, status: int, raw: bytes) -> BackendError:
-        message = self._message(raw)
+    def _refused(self, status: int, headers: dict[str, str], raw: bytes) -> BackendError:
+        message = _message(raw)
         if status in {401, 403}:
             return CredentialError(
                 f"{self._base_url} refused the key (HTTP {status}): {message}",
                 remedy="Check the key's environment variable and what the key may use.",
             )
+        if status == 402 or _is_out_of_credit(raw):
+            return BackendError(
+                f"{self._base_url}: the account has no credit left (HTTP {status}): {message}",
+                remedy="Add credit, then run the same command again: it goes on from there.",
+            )
         if status == 404:
-            instead = self._takes.replacements or tuple(model_names())
             return BackendError(
                 f"{self._base_url} does not serve {self.model!r} (HTTP 404): {message}",
-                remedy=f"Try {', '.join(instead)}, or another server with --base-url.",
+                remedy=self._instead(),
+            )
+        if 300 <= status < 400:
+            place = next((value for name, value in headers.items() if name.lower() == "location"), "nowhere")
+            return BackendError(
+                f"{self._base_url} sends us on to {shorten(place)} (HTTP {status})",
+                remedy="Name the address itself with --base-url.",
             )
         return RequestError("bad_request", f"HTTP {status}: {message}")
 
-    def _unreachable(self, error: Exception) -> BackendError:
+    def _instead(self) -> str:
+        if self._own_server and not self._takes.replacements:
+            return (
+                f"Check its name against {self._base_url}/models, and the address, which often ends in /v1."
+            )
+        return f"Try {', '.join(replacements(self.model))}, or another server with --base-url."
+
+    def _unreachable(self, error: OSError) -> BackendError:
         if isinstance(error, TimeoutError):
             return RequestError("timeout", f"no answer within {self._timeout_s:g} s, {ATTEMPTS} attempts")
-        return RequestError("unreachable", f"{self._base_url}: {shorten(error, 160)}")
+        detail = f"{self._base_url}: {shorten(error, 160)}"
+        if self._reached:
+            return RequestError("unreachable", detail)
+        return BackendError(
+            f"cannot be reached: {detail}",
+            remedy="Check that the server runs, its address (--base-url) and the network.",
+        )
 
-    def _message(self, raw: bytes) -> str:
-        try:
-            error = orjson.loads(raw)["error"]
-            message = error["message"] if isinstance(error, dict) else str(error)
-        except (orjson.JSONDecodeError, LookupError, TypeError):
-            message = raw[:400].decode("utf-8", "replace")
-        return self._without_key(shorten(message, 200))
+    def _without_key(self, raw: bytes) -> bytes:
+        """Cut the key out of what the server sent: some echo it, and answers and errors are kept."""
+        return raw.replace(self._secret, b"***") if self._secret else raw
 
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+
+def _message(raw: bytes) -> str:
+    try:
+        error = orjson.loads(raw)["error"]
+        message = error["message"] if isinstance(error, dict) else str(error)
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        message = raw[:400].decode("utf-8", "replace")
+    return shorten(message, 200)
+
+
+def _is_out_of_credit(raw: bytes) -> bool:
+    """Whether this is OpenAI's 429 that no waiting mends."""
+    return b'"insufficient_quota"' in raw
 
 
 def strict_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -211,10 +253,21 @@ def strict_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _base_url(given: str | None) -> str:
-    url = (given or DEFAULT_BASE_URL).rstrip("/")
-    if not url.startswith(("http://", "https://")):
+    url = (given or DEFAULT_BASE_URL).strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        whole = False
+    if whole and (parts.username or parts.password):
         raise InputError(
-            f"not an address: {shorten(url)}", where="--base-url", remedy="Write it as http://host:port/v1."
+            "the address holds a name or a password, which would end up in the run's manifest",
+            where="--base-url",
+            remedy="Put the key into an environment variable and name that with --api-key-env.",
+        )
+    if not whole or parts.query or parts.fragment:
+        raise InputError(
+            f"not an address: {shorten(url)!r}", where="--base-url", remedy="Write it as http://host:port/v1."
         )
     return url
 
@@ -226,6 +279,11 @@ def _key(options: BackendOptions) -> str:
             f"no key in the environment variable {options.api_key_env}",
             remedy=f"Set it (export {options.api_key_env}=...), or name a server of your own with --base-url.",
         )
+    if not (key.isascii() and key.isprintable()):
+        raise CredentialError(
+            f"what the environment variable {options.api_key_env} holds cannot be a key",
+            remedy="Copy the key again: it has letters, digits and dashes only.",
+        )
     return key
 
 
@@ -236,17 +294,23 @@ def _backoff_s(attempt: int) -> float:
 
 def _retry_after_s(headers: dict[str, str]) -> float | None:
     """Return how long the server asks to wait, in seconds; None where it does not say."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    try:
-        if "retry-after-ms" in lower:
-            wait_s = float(lower["retry-after-ms"]) / 1000
-        elif lower.get("retry-after", "").strip().replace(".", "", 1).isdigit():
-            wait_s = float(lower["retry-after"])
-        elif "retry-after" in lower:
-            when = parsedate_to_datetime(lower["retry-after"])
-            wait_s = (when - dt.datetime.now(when.tzinfo or dt.UTC)).total_seconds()
-        else:
-            return None
-    except (TypeError, ValueError):
-        return None
+    lower = {name.lower(): value.strip() for name, value in headers.items()}
+    wait_s = _number(lower.get("retry-after-ms")) / 1000 or _number(lower.get("retry-after"))
+    if not wait_s and "retry-after" in lower:
+        wait_s = _seconds_until(lower["retry-after"])
     return min(wait_s, MAX_WAIT_S) if wait_s > 0 else None
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
+
+
+def _seconds_until(date: str) -> float:
+    try:
+        when = parsedate_to_datetime(date)
+    except ValueError:
+        return 0.0
+    return (when.replace(tzinfo=when.tzinfo or dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds()
