@@ -20,7 +20,7 @@ import orjson
 
 from emogen.backends import BackendOptions, RequestError
 from emogen.backends.grounding import grounding_score
-from emogen.errors import InputError
+from emogen.errors import InputError, shorten
 from emogen.registry import require
 from emogen.resources import local_model_file, sha256_text
 from emogen.schemas import Completion, GuidedTurn, Prompt, Usage
@@ -55,6 +55,7 @@ def start_llama(**overrides: Any) -> Any:
     params.cpuparams_batch.n_threads = 1
     params.verbosity = -1
     params.warmup = False
+    params.cache_ram_mib = 0  # it would keep every prompt, up to 8 GiB
     params.offline = True
     params.ui = False
     for name, value in overrides.items():
@@ -81,6 +82,18 @@ class EmbeddedBackend:
             )
         if options.base_url:
             raise InputError("the embedded backend has no --base-url", remedy="Use --backend openai:NAME.")
+        if options.answer_format not in (None, "json_schema"):
+            raise InputError(
+                f"the embedded backend answers in JSON by a schema, not as {options.answer_format}",
+                where="--answer-format",
+                remedy="Leave the option out.",
+            )
+        if options.in_flight not in (None, 1):
+            raise InputError(
+                f"the embedded backend answers one request at a time, not {options.in_flight}",
+                where="--in-flight",
+                remedy="Leave the option out.",
+            )
         self._temperature = 0.6 if options.temperature is None else options.temperature
         self._seed = options.seed
         self._max_tokens = options.max_tokens
@@ -91,6 +104,7 @@ class EmbeddedBackend:
             "candidates": CANDIDATES,
             "mode": "guided",
         }
+        self._closing = False
         self._server = start_llama()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llama")
 
@@ -100,7 +114,8 @@ class EmbeddedBackend:
         return await asyncio.get_running_loop().run_in_executor(self._thread, run, prompt)
 
     async def aclose(self) -> None:
-        """Stop the engine."""
+        """Stop the engine; an answer under way ends with the sentence that it is at."""
+        self._closing = True
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._server = None
 
@@ -111,6 +126,7 @@ class EmbeddedBackend:
             "max_tokens": self._max_tokens,
             "temperature": self._temperature,
             "seed": self._seed_of(prompt.record_id, prompt.instruction),
+            "cache_prompt": False,
         }
         if prompt.answer_schema is not None:
             schema = {"name": prompt.instruction, "schema": prompt.answer_schema}
@@ -153,17 +169,21 @@ class EmbeddedBackend:
 
     def _ending(self, text: str, key: str, usage: list[int]) -> str | None:
         """Return the rest of the sentence with its full stop, or None where the model did not close it."""
+        if self._closing:
+            raise RequestError("interrupted", "the backend was closed")
         reply = self._checked(
             self._server.handle_completions(
                 {
                     "prompt": text,
-                    "n_predict": MAX_SENTENCE_TOKENS,
+                    "n_predict": min(MAX_SENTENCE_TOKENS, self._max_tokens),
                     "temperature": self._temperature,
                     "min_p": 0.1,
                     "dry_multiplier": 0.8,
                     "stop": [".", "\n", "<|", "!", "?", ":"],
                     "seed": self._seed_of(key),
-                    "cache_prompt": True,
+                    # Numbers differ a little with what is cached: a completion begins from nothing, so that what
+                    # was asked before it cannot change its text.
+                    "cache_prompt": usage[0] > 0,
                 }
             )
         )
@@ -181,10 +201,7 @@ class EmbeddedBackend:
 
     def _checked(self, reply: Any) -> dict[str, Any]:
         if not isinstance(reply, dict) or "choices" not in reply:
-            detail = (
-                reply.get("error", {}).get("message", "no answer") if isinstance(reply, dict) else "no answer"
-            )
-            raise RequestError("engine_error", str(detail))
+            raise RequestError("engine_error", shorten(reply, 200))
         return reply
 
 
@@ -203,7 +220,7 @@ def _as_asked(guide: Sequence[GuidedTurn], answers: Sequence[str]) -> str:
     pairs = [
         {"question": turn.question, "answer": answer} for turn, answer in zip(guide, answers, strict=True)
     ]
-    if len(pairs) == 1:
+    if [turn.kind for turn in guide] == ["reasoning"]:
         return orjson.dumps(pairs[0]).decode()
     basic = [pair for turn, pair in zip(guide, pairs, strict=True) if turn.kind == "basic"]
     advanced = [pair for turn, pair in zip(guide, pairs, strict=True) if turn.kind == "advanced"]
