@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonlines
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from emogen.backends import BackendOptions, RequestError
@@ -80,6 +79,8 @@ def open_scripted(options: BackendOptions) -> ScriptedBackend:
         raise InputError(
             "scripted needs a file of answers", remedy="Name it: --backend scripted:answers.jsonl"
         )
+    if options.base_url:
+        raise InputError("scripted has no --base-url", remedy="Leave it out: no server is asked.")
     path = Path(options.model)
     backend = ScriptedBackend(list(_read(path)), structured=options.answer_format not in (None, "text"))
     backend.parameters = {"answers": path.name}
@@ -88,17 +89,19 @@ def open_scripted(options: BackendOptions) -> ScriptedBackend:
 
 def _read(path: Path) -> Iterator[ScriptedAnswer]:
     try:
-        with jsonlines.open(path) as lines:
-            for number, value in enumerate(lines, 1):
-                try:
-                    yield ScriptedAnswer.model_validate(value)
-                except ValidationError as error:
-                    first = error.errors()[0]
-                    raise InputError(
-                        f"{'.'.join(map(str, first['loc']))}: {shorten(first['msg'])}",
-                        where=f"{path}:{number}",
-                    ) from error
+        lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
-    except jsonlines.InvalidLineError as error:
-        raise InputError("is not JSON", where=f"{path}:{error.lineno}", remedy="Mend this line.") from error
+        raise InputError(
+            f"cannot be read: {error.strerror}", where=path, remedy="Name a file of answers, one JSON a line."
+        ) from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield ScriptedAnswer.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "line"
+            raise InputError(
+                f"{field}: {shorten(first['msg'])}", where=f"{path}:{number}", remedy="Mend this line."
+            ) from error
