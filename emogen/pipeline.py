@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from emogen.backends import Backend, RequestError, open_backend
-from emogen.checks import Answer, findings
+from emogen.checks import CHECKS, Answer, findings
 from emogen.errors import BackendError, InputError
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
 from emogen.prompts import PromptRenderer
@@ -29,6 +29,9 @@ __all__ = ["DEFAULT_TYPES", "generate", "generate_into", "instruction", "manifes
 DEFAULT_TYPES: Final = ("categorical", "conversation", "reasoning")
 # So many requests in a row that fail before a single one succeeded mean that none will.
 HOPELESS_AFTER: Final = 5
+
+# How a model ended → why its answer cannot be read.
+CAUSES: Final = {"length": "truncated", "max_tokens": "truncated", "refusal": "refusal"}
 
 Instruction = DirectInstruction | AskedInstruction
 Outcome = Sample | Rejection
@@ -73,8 +76,8 @@ async def generate(
     asked = opened if isinstance(backend, str) else backend
     if asked is None and any(kind.asks_model for kind in kinds):
         raise InputError("no backend given", remedy="Name one, or make only the categorical type.")
-    work = _Work(_pairs(records, kinds, skip), asked, renderer or PromptRenderer())
     try:
+        work = _Work(_pairs(records, kinds, skip), asked, renderer or PromptRenderer())
         async with aclosing(work.outcomes()) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Sample):
@@ -107,37 +110,63 @@ class _Work:
         self._pairs = pairs
         self._backend = backend
         self._renderer = renderer
+        self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        self._broken: Exception | None = None
+        self._fatal: Exception | None = None
         self._answered = False
         self._failed = 0
+        self._last_failure: RequestError | None = None
 
     async def outcomes(self) -> AsyncGenerator[Outcome]:
-        """Yield outcomes as they come; the first fatal error stops everything."""
+        """Yield outcomes as they come, and raise what ended the work once all that was made is yielded.
+
+        An error of a backend cancels the requests under way; where the records end in an error, the requests of
+        those before it are waited for.
+        """
         workers = self._backend.in_flight if self._backend else 1
         # A slow consumer holds the workers back instead of filling the memory.
-        ready: asyncio.Queue[Outcome | BaseException | None] = asyncio.Queue(maxsize=2 * workers)
-        tasks = [asyncio.create_task(self._work(ready)) for _ in range(workers)]
+        room = asyncio.Semaphore(2 * workers)
+        tasks = [asyncio.create_task(self._work(room)) for _ in range(workers)]
         running = workers
         try:
-            while running:
-                item = await ready.get()
-                if item is None:
+            while running and self._fatal is None:
+                outcome = await self._ready.get()
+                if outcome is None:
                     running -= 1
-                elif isinstance(item, BaseException):
-                    raise item
-                else:
-                    yield item
+                    continue
+                yield outcome
+                room.release()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        while not self._ready.empty():
+            if (left := self._ready.get_nowait()) is not None:
+                yield left
+        error = self._fatal or self._broken or self._nothing_answered()
+        if error is not None:
+            raise error
 
-    async def _work(self, ready: asyncio.Queue[Outcome | BaseException | None]) -> None:
+    async def _work(self, room: asyncio.Semaphore) -> None:
         try:
-            for record, kind in self._pairs:
-                await ready.put(await self._make(record, kind))
-            await ready.put(None)
+            while self._fatal is None:
+                # Room is taken before the work, so that what was made can always be handed over.
+                await room.acquire()
+                pair = self._next()
+                if pair is None:
+                    break
+                self._ready.put_nowait(await self._make(*pair))
         except Exception as error:
-            await ready.put(error)
+            self._fatal = self._fatal or error
+        finally:
+            self._ready.put_nowait(None)
+
+    def _next(self) -> tuple[ImageRecord, Instruction] | None:
+        try:
+            return next(self._pairs, None)
+        except Exception as error:
+            self._broken = error
+            return None
 
     async def _make(self, record: ImageRecord, kind: Instruction) -> Outcome:
         if not kind.asks_model:
@@ -154,17 +183,25 @@ class _Work:
 
     def _failure(self, record: ImageRecord, kind: Instruction, error: RequestError) -> Rejection:
         self._failed += 1
-        if not self._answered and self._failed >= HOPELESS_AFTER and error.reason != "bad_request":
-            raise BackendError(
-                f"the first {self._failed} requests all failed, the last with {error.what}",
-                remedy="Check the server and its address (--base-url), then run the same command again.",
-            ) from error
+        self._last_failure = error
+        if self._failed >= HOPELESS_AFTER and error.reason != "bad_request":
+            hopeless = self._nothing_answered()
+            if hopeless is not None:
+                raise hopeless from error
         return Rejection(
             record_id=record.id,
             instruction=kind.name,
             stage="backend",
             reason=error.reason,
             detail=error.detail,
+        )
+
+    def _nothing_answered(self) -> BackendError | None:
+        if self._answered or self._last_failure is None:
+            return None
+        return BackendError(
+            f"not one of {self._failed} requests was answered; the last: {self._last_failure.what}",
+            remedy="Check the model, and the server and its address (--base-url), then run the same command again.",
         )
 
 
@@ -201,21 +238,24 @@ def judge(
 
     turns = kind.parse(completion.text)
     if isinstance(turns, Unreadable):
-        # A cut answer is unreadable because it was cut: name the cause, not the symptom.
-        reason = "truncated" if completion.finish_reason == "length" else turns.reason
-        return reject("parse", reason, turns.detail)
+        return reject("parse", _cause(record, kind.name, completion) or turns.reason, turns.detail)
     flags: list[str] = []
     for finding in findings(Answer(record, kind.name, turns, completion)):
         if finding.action == "reject":
             return reject("check", finding.reason, finding.detail)
         flags.append(finding.reason)
-    return _sample(record, kind.name, turns, flags, provenance)
+    return Sample(
+        record=record, instruction=kind.name, turns=turns, flags=tuple(flags), provenance=provenance
+    )
 
 
-def _sample(
-    record: ImageRecord, name: str, turns: tuple[Turn, ...], flags: Sequence[str], provenance: Provenance
-) -> Sample:
-    return Sample(record=record, instruction=name, turns=turns, flags=tuple(flags), provenance=provenance)
+def _cause(record: ImageRecord, name: str, completion: Completion) -> str | None:
+    """Return why an answer is unreadable where the answer itself shows it: it was cut, or it declines."""
+    if completion.finish_reason in CAUSES:
+        return CAUSES[completion.finish_reason]
+    whole = (Turn(question="(asked)", answer=completion.text or "(nothing)", kind="basic"),)
+    declined = CHECKS.get("refusal")(Answer(record, name, whole, completion))
+    return "refusal" if declined else None
 
 
 def _provenance(prompt: Prompt, completion: Completion, backend: Backend) -> Provenance:
@@ -271,11 +311,12 @@ def manifest_of(
 ) -> dict[str, Any]:
     """Return what makes a run repeatable: inputs, model, parameters, prompt hashes and versions."""
     asked = [kind.name for kind in map(instruction, types) if kind.asks_model]
+    images = records if records.is_dir() else records.parent
     return {
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "records": records.name,
         # Relative, so that the run folder and the images can be moved together.
-        "image_root": os.path.relpath(records.resolve().parent, out.resolve()),
+        "image_root": os.path.relpath(images.resolve(), out.resolve()),
         "types": list(types),
         "labels": labels,
         "backend": backend.name if backend else None,
