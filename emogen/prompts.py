@@ -1,21 +1,24 @@
 """Record + seed examples + template → `Prompt`.
 
-A template is a Jinja file that calls `message(role)` around each chat message. It is sandboxed and compiled once;
-what a record holds is only ever a value, so braces or Jinja syntax inside a caption stay text.
+A template is a Jinja file that calls `message(role)` around each chat message. It is compiled once and sees plain
+strings, numbers, lists and dictionaries in a sandbox. What a record holds is only ever a value, so braces or Jinja
+syntax inside a caption stay text.
 """
 
 from __future__ import annotations
 
 import hashlib
+import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import jinja2
 import jinja2.meta
 import jinja2.sandbox
-import jsonlines
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emogen.errors import InputError, shorten
@@ -26,7 +29,7 @@ __all__ = ["GuidedQuestion", "PromptRenderer", "Seed", "attribute_texts", "seede
 
 M = TypeVar("M", bound=BaseModel)
 
-ATTRIBUTE_NAMES = {
+ATTRIBUTE_NAMES: Final = {
     "brightness": "Brightness",
     "colorfulness": "Colorfulness",
     "scene": "Scene",
@@ -34,6 +37,19 @@ ATTRIBUTE_NAMES = {
     "facial_expression": "Facial expression",
     "human_action": "Human action",
 }
+
+
+Fact = Literal[
+    "caption",
+    "emotion",
+    "scene",
+    "objects",
+    "object",
+    "facial_expression",
+    "human_action",
+    "brightness",
+    "colorfulness",
+]
 
 
 class Seed(BaseModel):
@@ -49,12 +65,12 @@ class Seed(BaseModel):
 
 
 class GuidedQuestion(BaseModel):
-    """A question of the guided mode, with the openings of its answer as Jinja expressions over the record.
+    """A question of the guided mode, with the openings of its answer, as Jinja templates over the record's facts.
 
     Attributes:
         id: Unique within its file.
         kind: The kind of turn.
-        requires: Fields of the record without which the question makes no sense.
+        requires: Facts of the record without which the question makes no sense.
         question: Jinja template of the question.
         openings: Jinja templates of the sentences' beginnings.
     """
@@ -63,15 +79,18 @@ class GuidedQuestion(BaseModel):
 
     id: str
     kind: TurnKind
-    requires: tuple[str, ...] = ()
+    requires: tuple[Fact, ...] = ()
     question: str
     openings: tuple[str, ...] = Field(min_length=1)
 
 
 def seeded_choice(key: str, count: int, pool: int) -> list[int]:
     """Choose `count` of `range(pool)` by a hash of `key`: the same on every machine, after every resume."""
-    ranked = sorted(range(pool), key=lambda i: hashlib.sha256(f"{key}\0{i}".encode()).digest())
-    return ranked[:count]
+
+    def rank(i: int) -> bytes:
+        return hashlib.sha256(f"{key}\0{i}".encode("utf-8", "surrogatepass")).digest()
+
+    return sorted(range(pool), key=rank)[:count]
 
 
 def attribute_texts(attributes: Attributes) -> dict[str, str]:
@@ -79,16 +98,47 @@ def attribute_texts(attributes: Attributes) -> dict[str, str]:
     texts = {}
     for field, name in ATTRIBUTE_NAMES.items():
         value = getattr(attributes, field)
-        if value is None or value == ():
-            continue
-        texts[name] = ", ".join(value) if isinstance(value, tuple) else str(value)
+        if isinstance(value, float):
+            texts[name] = str(round(value, 2))
+        elif isinstance(value, str):
+            texts[name] = _words(value)
+        elif value:
+            texts[name] = ", ".join(map(_words, value))
     return texts
 
 
-def _undefined_error(name: str, error: jinja2.TemplateError) -> InputError:
-    line = getattr(error, "lineno", None)
-    where = f"template {name}" + (f", line {line}" if line else "")
-    return InputError(str(error.message), where=where, remedy="Mend the template, or leave out --templates.")
+def _words(value: str) -> str:
+    """Write a name of a closed vocabulary (Places365's "train_station") as words."""
+    return value.replace("_", " ").strip()
+
+
+def _template_error(name: str, error: Exception) -> InputError:
+    """Say what is wrong with a template, and in which file and line."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        place: tuple[str, int | None] = (error.filename or error.name or name, error.lineno)
+    else:
+        # Jinja writes its traceback in terms of the templates' own lines.
+        lines = [
+            (frame.f_globals["__file__"], line)
+            for frame, line in traceback.walk_tb(error.__traceback__)
+            if "__jinja_exception__" in frame.f_globals
+        ]
+        place = lines[-1] if lines else (name, None)
+    what = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
+    return InputError(
+        what.split("\n")[0] or type(error).__name__,
+        where=f"template {place[0]}" + (f", line {place[1]}" if place[1] else ""),
+        remedy="Mend the template, or leave out --templates.",
+    )
+
+
+@dataclass(frozen=True)
+class _CompiledQuestion:
+    where: str
+    kind: TurnKind
+    requires: tuple[Fact, ...]
+    question: jinja2.Template
+    openings: tuple[jinja2.Template, ...]
 
 
 class PromptRenderer:
@@ -109,39 +159,46 @@ class PromptRenderer:
         self.examples = examples
         self.seed = seed
         self._seeds: dict[str, tuple[Seed, ...]] = {}
-        self._guides: dict[str, tuple[GuidedQuestion, ...]] = {}
+        self._guides: dict[str, tuple[_CompiledQuestion, ...]] = {}
         self._hashes: dict[str, str] = {}
 
     @cached_property
-    def _environment(self) -> jinja2.sandbox.SandboxedEnvironment:
+    def _environment(self) -> jinja2.Environment:
         bundled = jinja2.FileSystemLoader(bundled_dir("templates"))
         loader = jinja2.ChoiceLoader(
             [jinja2.PrefixLoader({"bundled": bundled}), jinja2.FileSystemLoader(self._template_folders)]
         )
-        return jinja2.sandbox.SandboxedEnvironment(
+        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
             loader=loader,
             undefined=jinja2.StrictUndefined,
             autoescape=False,
-            keep_trailing_newline=False,
+            # A template edited during a run would no longer be the one that was hashed.
+            auto_reload=False,
         )
+        # The same record must always give the same prompt.
+        del environment.globals["lipsum"], environment.filters["random"]
+        return environment
 
     def template_sha256(self, instruction: str) -> str:
         """Return the hash of the instruction's template with everything that it extends or includes."""
         if instruction not in self._hashes:
             names = sorted(self._closure(f"{instruction}.j2"))
-            self._hashes[instruction] = sha256_text(*(self._source(name) for name in names))
+            self._hashes[instruction] = sha256_text(*(self._source(name)[0] for name in names))
         return self._hashes[instruction]
 
-    def _source(self, name: str) -> str:
+    def _source(self, name: str) -> tuple[str, str | None]:
+        """Return a template's text and its file."""
         loader = self._environment.loader
         assert loader is not None
         try:
-            return loader.get_source(self._environment, name)[0]
+            return loader.get_source(self._environment, name)[:2]
         except jinja2.TemplateNotFound as error:
             folders = ", ".join(map(str, self._template_folders))
             raise InputError(
                 f"no template {error.name!r} in {folders}", remedy="Check the name after `extends`."
             ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise _template_error(name, error) from error
 
     def _closure(self, name: str) -> set[str]:
         seen: set[str] = set()
@@ -151,10 +208,11 @@ class PromptRenderer:
             if current in seen:
                 continue
             seen.add(current)
+            source, file = self._source(current)
             try:
-                tree = self._environment.parse(self._source(current))
+                tree = self._environment.parse(source, current, file)
             except jinja2.TemplateSyntaxError as error:
-                raise _undefined_error(current, error) from error
+                raise _template_error(current, error) from error
             waiting.extend(found for found in jinja2.meta.find_referenced_templates(tree) if found)
         return seen
 
@@ -186,107 +244,144 @@ class PromptRenderer:
         record: ImageRecord,
         instruction: str,
         *,
+        kinds: Sequence[TurnKind],
         answer_schema: dict[str, Any] | None,
         answer_json: Callable[[Sequence[Turn]], str],
-        guide_kinds: Sequence[tuple[TurnKind, int]] = (),
     ) -> Prompt:
         """Render the prompt of one record.
 
         Args:
             record: What is known of the image.
-            instruction: The instruction type; names the template and the seed file.
+            instruction: The instruction type; names the template, the seed file and the guided questions.
+            kinds: The kinds of turn that make an answer, in order.
             answer_schema: JSON schema of the wanted answer, None for plain text.
             answer_json: Writes turns as the JSON that the schema describes, for the examples.
-            guide_kinds: Which kinds of guided question, and how many of each.
 
         Raises:
-            InputError: the template is broken or uses a name that is not given.
+            InputError: a template is broken or uses a name that is not given, or a seed example is no example
+                of this type.
         """
         name = f"{instruction}.j2"
         template_sha256 = self.template_sha256(instruction)
         seeds = self.choose_seeds(instruction, record.id)
+        for seed in seeds:
+            if [turn.kind for turn in seed.turns] != list(kinds):
+                raise InputError(
+                    f"the seed example {seed.id!r} of {instruction!r} has other turns than {', '.join(kinds)}",
+                    remedy="Give each of its turns, in this order, the `kind` named here.",
+                )
         messages: list[Message] = []
 
         def message(role: str, caller: Callable[[], str]) -> str:
+            if role not in ("system", "user", "assistant"):
+                raise jinja2.TemplateRuntimeError(
+                    f"unknown role {shorten(role)!r}, wanted system, user or assistant"
+                )
             messages.append(Message(role=role, content=caller().strip()))
             return ""
 
+        # A user's template may fail in any way that an expression can.
         try:
             self._environment.get_template(name).render(
                 message=message,
                 caption=record.caption,
                 emotion=record.emotion,
-                labels=record.labels,
+                labels=list(record.labels),
                 attributes=attribute_texts(record.attributes),
                 examples=[_example(seed, answer_json) for seed in seeds],
                 structured=answer_schema is not None,
             )
-        except (jinja2.TemplateError, ValidationError) as error:
-            if isinstance(error, jinja2.TemplateError):
-                raise _undefined_error(name, error) from error
+            guide = tuple(self._guide(record, instruction, kinds))
+        except InputError:
+            raise
+        except Exception as error:
+            raise _template_error(name, error) from error
+        if not messages:
             raise InputError(
-                "a message has an unknown role",
+                "makes no message",
                 where=f"template {name}",
-                remedy="Use system, user or assistant.",
-            ) from error
+                remedy='Wrap text in {% call message("user") %}.',
+            )
         return Prompt(
             record_id=record.id,
             instruction=instruction,
             messages=tuple(messages),
             answer_schema=answer_schema,
-            guide=tuple(self._guide(record, instruction, guide_kinds)),
+            guide=guide,
             template_sha256=template_sha256,
             seed_ids=tuple(seed.id for seed in seeds),
         )
 
     def _guide(
-        self, record: ImageRecord, instruction: str, kinds: Sequence[tuple[TurnKind, int]]
+        self, record: ImageRecord, instruction: str, kinds: Sequence[TurnKind]
     ) -> Iterator[GuidedTurn]:
-        if not kinds:
-            return
-        if instruction not in self._guides:
-            path = self._find(self._template_folders, f"guided/{instruction}.jsonl")
-            self._guides[instruction] = tuple(_read_models(path, GuidedQuestion))
         facts = _facts(record)
         evidence = _evidence(record)
-        for kind, count in kinds:
+        for kind, count in Counter(kinds).items():
             pool = [
-                question
-                for question in self._guides[instruction]
-                if question.kind == kind and all(facts[field] for field in question.requires)
+                guided
+                for guided in self._guided_questions(instruction)
+                if guided.kind == kind and all(facts[fact] is not None for fact in guided.requires)
             ]
             key = f"{self.seed}/guided/{instruction}/{kind}/{record.id}"
             for i in seeded_choice(key, count, len(pool)):
-                yield GuidedTurn(
-                    kind=kind,
-                    question=self._environment.from_string(pool[i].question).render(facts),
-                    openings=tuple(
-                        self._environment.from_string(opening).render(facts) for opening in pool[i].openings
-                    ),
-                    evidence=evidence,
-                )
+                chosen = pool[i]
+                try:
+                    question = chosen.question.render(facts)
+                    openings = tuple(opening.render(facts) for opening in chosen.openings)
+                except Exception as error:
+                    raise InputError(shorten(error), where=chosen.where, remedy="Mend this line.") from error
+                yield GuidedTurn(kind=kind, question=question, openings=openings, evidence=evidence)
+
+    def _guided_questions(self, instruction: str) -> tuple[_CompiledQuestion, ...]:
+        """Return the guided questions of an instruction type, compiled; none where it has no file of them."""
+        if instruction not in self._guides:
+            name = f"guided/{instruction}.jsonl"
+            found = [folder / name for folder in self._template_folders if (folder / name).is_file()]
+            self._guides[instruction] = tuple(
+                self._compiled(question, f"{path}, question {question.id!r}")
+                for path in found[:1]
+                for question in _read_models(path, GuidedQuestion)
+            )
+        return self._guides[instruction]
+
+    def _compiled(self, question: GuidedQuestion, where: str) -> _CompiledQuestion:
+        def text(source: str) -> jinja2.Template:
+            try:
+                return self._environment.from_string(source)
+            except jinja2.TemplateSyntaxError as error:
+                raise InputError(str(error.message), where=where, remedy="Mend this line.") from error
+
+        return _CompiledQuestion(
+            where,
+            question.kind,
+            question.requires,
+            text(question.question),
+            tuple(map(text, question.openings)),
+        )
 
 
 def _example(seed: Seed, answer_json: Callable[[Sequence[Turn]], str]) -> dict[str, Any]:
+    # Plain data: a pydantic model would hand the template methods that open files and unpickle.
     return {
         "caption": seed.caption,
         "emotion": seed.emotion,
         "attributes": attribute_texts(seed.attributes),
-        "turns": seed.turns,
+        "turns": [turn.model_dump() for turn in seed.turns],
         "json": answer_json(seed.turns),
     }
 
 
-def _facts(record: ImageRecord) -> dict[str, Any]:
+def _facts(record: ImageRecord) -> dict[Fact, Any]:
     attributes = record.attributes
     return {
         "caption": record.caption,
         "emotion": record.emotion,
-        "scene": attributes.scene.replace("_", " ") if attributes.scene else None,
-        "objects": attributes.object,
+        "scene": _words(attributes.scene) if attributes.scene else None,
+        "objects": list(attributes.object) or None,
         "object": attributes.object[0].lower() if attributes.object else None,
         "facial_expression": attributes.facial_expression,
-        "human_action": attributes.human_action,
+        "human_action": _words(attributes.human_action) if attributes.human_action else None,
         "brightness": attributes.brightness,
         "colorfulness": attributes.colorfulness,
     }
@@ -294,19 +389,27 @@ def _facts(record: ImageRecord) -> dict[str, Any]:
 
 def _evidence(record: ImageRecord) -> tuple[str, ...]:
     facts = _facts(record)
-    texts = [facts["caption"], facts["emotion"], facts["scene"], *facts["objects"]]
+    texts = [facts["caption"], facts["emotion"], facts["scene"], *record.attributes.object]
     texts += [facts["facial_expression"], facts["human_action"]]
     return tuple(text for text in texts if text)
 
 
 def _read_models(path: Path, model: type[M]) -> Iterator[M]:
-    with jsonlines.open(path) as lines:
-        for number, value in enumerate(lines, 1):
-            try:
-                yield model.model_validate(value)
-            except ValidationError as error:
-                first = error.errors()[0]
-                field = ".".join(map(str, first["loc"]))
-                raise InputError(
-                    f"{field}: {shorten(first['msg'])}", where=f"{path}:{number}", remedy="Mend this line."
-                ) from error
+    """Yield the models of a JSON Lines file; blank lines do not count."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", where=path) from error
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield model.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise InputError(
+                f"{field + ': ' if field else ''}{shorten(first['msg'])}",
+                where=f"{path}:{number}",
+                remedy="Mend this line.",
+            ) from error

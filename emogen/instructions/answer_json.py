@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-__all__ = ["QuestionAnswer", "load_json"]
+from emogen.instructions.answer_text import Pair
 
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n?(.*?)```", re.DOTALL)
-# Beyond this nothing that was asked for can be inside, and repairing costs time quadratic in the length.
-MAX_REPAIR_CHARS = 100_000
+__all__ = ["QuestionAnswer", "json_pairs", "load_json", "well_formed"]
+
+_START = re.compile(r"[{\[]\s{0,99}(?:[{\[]\s{0,99})?[\"'“”‘’]|\{\s{0,99}\w{1,20}\s{0,9}:")
+_WANTED = re.compile(r"\b(?:question|basic|advanced)", re.IGNORECASE)
+_ADVANCED = re.compile(r"advanced|complex|deeper", re.IGNORECASE)
+# Well above any answer that passes the checks. Repair takes cubic time on hostile text: 50 kB of "{a:" took minutes.
+MAX_REPAIR_CHARS: Final = 20_000
+MAX_REPAIR_BRACKETS: Final = 64
+MAX_DEPTH: Final = 8
+_DECODER: Final = json.JSONDecoder(strict=False)
 
 
 class QuestionAnswer(BaseModel):
@@ -23,40 +32,92 @@ class QuestionAnswer(BaseModel):
     question: str = Field(min_length=1)
     answer: str = Field(min_length=1)
 
-    @field_validator("question", "answer")
+    @field_validator("question", "answer", mode="before")
     @classmethod
-    def _not_blank(cls, value: str) -> str:
-        stripped = value.strip()
+    def _not_blank(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        stripped = well_formed(value).strip()
         if not stripped:
             raise ValueError("is blank")
         return stripped
 
 
+def well_formed(text: str) -> str:
+    """Join surrogate pairs, and put U+FFFD for single surrogates, which no file can hold."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def load_json(text: str) -> Any | None:
-    """Return the JSON value inside `text`, or None where there is none.
+    """Return the JSON value inside `text` (a list of them, where several follow one another), or None.
 
     Code fences and words around the value are dropped; trailing commas, single quotes, missing brackets and
     the like are mended by json_repair.
     """
-    fenced = _FENCE.search(text)
-    body = (fenced.group(1) if fenced else text).strip()
-    start = min((i for i in (body.find("{"), body.find("[")) if i >= 0), default=-1)
-    if start < 0:
-        return None
-    body = body[start:]
     try:
-        return orjson.loads(body)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _repaired(body)
+        pass
+    start = _START.search(text)
+    if start is None:
+        return None
+    values = list(_values(text, start.start()))
+    if not values:
+        return _repaired(text[start.start() :])
+    return values if len(values) > 1 else values[0]
+
+
+def _values(text: str, position: int) -> Iterator[Any]:
+    while True:
+        try:
+            value, position = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            return
+        yield value
+        start = _START.search(text, position)
+        if start is None:
+            return
+        position = start.start()
 
 
 def _repaired(body: str) -> Any | None:
-    if len(body) > MAX_REPAIR_CHARS or not re.search(r"""["'“]\s*(question|basic|advanced)""", body, re.I):
+    too_much = len(body) > MAX_REPAIR_CHARS or body.count("{") + body.count("[") > MAX_REPAIR_BRACKETS
+    if too_much or not _WANTED.search(body):
         return None
     import json_repair
 
     try:
-        value = json_repair.loads(body, skip_json_loads=True)
+        return json_repair.loads(body.rstrip("` \n"), skip_json_loads=True) or None
     except (RecursionError, ValueError):
         return None
-    return value or None
+
+
+def json_pairs(value: object, *, advanced: bool = False, depth: int = MAX_DEPTH) -> Iterator[Pair]:
+    """Yield the question-answer pairs anywhere in a JSON value, in order, whatever holds them.
+
+    A pair counts as advanced where its own `kind` or `type`, or a key above it, says so.
+    """
+    if not depth:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from json_pairs(item, advanced=advanced, depth=depth - 1)
+    elif isinstance(value, dict):
+        fields = {str(key).strip().lower(): held for key, held in value.items()}
+        said = f"{fields.get('kind', '')} {fields.get('type', '')}"
+        pair = _pair(fields, advanced or bool(_ADVANCED.search(said)))
+        if pair:
+            yield pair
+            return
+        for key, held in fields.items():
+            yield from json_pairs(held, advanced=advanced or bool(_ADVANCED.search(key)), depth=depth - 1)
+
+
+def _pair(fields: dict[str, Any], advanced: bool) -> Pair | None:
+    question, answer = (
+        well_formed(text).strip() if isinstance(text, str) else ""
+        for text in (fields.get("question"), fields.get("answer"))
+    )
+    return Pair(question, answer, advanced) if question and answer else None

@@ -10,14 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emogen.errors import shorten
 from emogen.instructions import Unreadable
-from emogen.instructions.answer_json import QuestionAnswer, load_json
-from emogen.instructions.answer_text import read_pairs
+from emogen.instructions.answer_json import QuestionAnswer, json_pairs, load_json, well_formed
+from emogen.instructions.answer_text import Pair, read_pairs
 from emogen.prompts import PromptRenderer
-from emogen.schemas import ImageRecord, Prompt, Turn
+from emogen.schemas import ImageRecord, Prompt, Turn, TurnKind
 
 __all__ = ["Conversation", "ConversationAnswer"]
 
 BASIC_TURNS: Final = 2
+KINDS: Final[tuple[TurnKind, ...]] = ("basic",) * BASIC_TURNS + ("advanced",)
 
 
 class ConversationAnswer(BaseModel):
@@ -40,46 +41,49 @@ class Conversation:
         return renderer.render(
             record,
             self.name,
+            kinds=KINDS,
             answer_schema=_SCHEMA if structured else None,
             answer_json=_as_json,
-            guide_kinds=(("basic", BASIC_TURNS), ("advanced", 1)),
         )
 
     def parse(self, text: str) -> tuple[Turn, ...] | Unreadable:
         """Read three turns from JSON or from "Question: / Answer:" text."""
+        text = well_formed(text)
         value = load_json(text)
-        if isinstance(value, dict) and ("basic" in value or "advanced" in value):
-            try:
-                answer = ConversationAnswer.model_validate(value)
-            except ValidationError as error:
-                return _invalid(error)
-            basic = [_turn(pair.question, pair.answer, "basic") for pair in answer.basic]
-            return (*basic, _turn(answer.advanced.question, answer.advanced.answer, "advanced"))
-        return _from_text(text)
+        pairs = list(json_pairs(value)) or read_pairs(text)
+        if len(pairs) == len(KINDS):
+            return _turns(pairs)
+        problem = _problem(value)
+        if problem:
+            return problem
+        if not pairs:
+            return Unreadable("unreadable", f"no question-answer pair found in: {shorten(text)}")
+        return Unreadable("turn_count", f"wanted {len(KINDS)} question-answer pairs, found {len(pairs)}")
 
 
-def _from_text(text: str) -> tuple[Turn, ...] | Unreadable:
-    pairs = read_pairs(text)
-    if not pairs:
-        return Unreadable("unreadable", f"no question-answer pair found in: {shorten(text)}")
-    if len(pairs) != BASIC_TURNS + 1:
-        return Unreadable("turn_count", f"wanted {BASIC_TURNS + 1} question-answer pairs, found {len(pairs)}")
+def _turns(pairs: Sequence[Pair]) -> tuple[Turn, ...]:
     # Models mark the advanced pair or put it last, as asked.
     marked = [i for i, pair in enumerate(pairs) if pair.advanced]
     last = marked[0] if len(marked) == 1 else BASIC_TURNS
-    basic = [_turn(pair.question, pair.answer, "basic") for i, pair in enumerate(pairs) if i != last]
-    return (*basic, _turn(pairs[last].question, pairs[last].answer, "advanced"))
+    ordered = [pair for i, pair in enumerate(pairs) if i != last] + [pairs[last]]
+    return tuple(
+        Turn(question=pair.question, answer=pair.answer, kind=kind)
+        for pair, kind in zip(ordered, KINDS, strict=True)
+    )
 
 
-def _turn(question: str, answer: str, kind: Any) -> Turn:
-    return Turn(question=question, answer=answer, kind=kind)
-
-
-def _invalid(error: ValidationError) -> Unreadable:
-    first = error.errors()[0]
-    field = ".".join(map(str, first["loc"]))
-    reason = "turn_count" if first["type"] in {"too_short", "too_long"} else "missing_field"
-    return Unreadable(reason, f"{field}: {shorten(first['msg'])}")
+def _problem(value: object) -> Unreadable | None:
+    """Return what is wrong with JSON of the wanted shape; None where it has another one."""
+    if not isinstance(value, dict) or not {"basic", "advanced"} & value.keys():
+        return None
+    try:
+        ConversationAnswer.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        reason = "turn_count" if first["type"] in {"too_short", "too_long"} else "missing_field"
+        return Unreadable(reason, f"{field}: {shorten(first['msg'])}")
+    return None
 
 
 def _as_json(turns: Sequence[Turn]) -> str:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from emogen.errors import shorten
 from emogen.instructions import Unreadable
-from emogen.instructions.answer_json import QuestionAnswer, load_json
+from emogen.instructions.answer_json import QuestionAnswer, json_pairs, load_json, well_formed
 from emogen.instructions.answer_text import read_pairs
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageRecord, Prompt, Turn
@@ -29,27 +29,35 @@ class Reasoning:
         return renderer.render(
             record,
             self.name,
+            kinds=("reasoning",),
             answer_schema=_SCHEMA if structured else None,
             answer_json=_as_json,
-            guide_kinds=(("reasoning", 1),),
         )
 
     def parse(self, text: str) -> tuple[Turn, ...] | Unreadable:
         """Read one turn from JSON or from "Question: / Answer:" text."""
+        text = well_formed(text)
         value = load_json(text)
-        if isinstance(value, dict) and ("question" in value or "answer" in value):
-            try:
-                pair = QuestionAnswer.model_validate(value)
-            except ValidationError as error:
-                first = error.errors()[0]
-                return Unreadable("missing_field", f"{first['loc'][0]}: {shorten(first['msg'])}")
-            return (Turn(question=pair.question, answer=pair.answer, kind="reasoning"),)
-        pairs = read_pairs(text)
-        if not pairs:
-            return Unreadable("unreadable", f"no question-answer pair found in: {shorten(text)}")
-        if len(pairs) != 1:
+        pairs = list(json_pairs(value)) or read_pairs(text)
+        if len(pairs) == 1:
+            return (Turn(question=pairs[0].question, answer=pairs[0].answer, kind="reasoning"),)
+        if pairs:
             return Unreadable("turn_count", f"wanted 1 question-answer pair, found {len(pairs)}")
-        return (Turn(question=pairs[0].question, answer=pairs[0].answer, kind="reasoning"),)
+        return _problem(value) or Unreadable(
+            "unreadable", f"no question-answer pair found in: {shorten(text)}"
+        )
+
+
+def _problem(value: object) -> Unreadable | None:
+    """Return what is wrong with JSON of the wanted shape; None where it has another one."""
+    if not isinstance(value, dict) or not {"question", "answer"} & value.keys():
+        return None
+    try:
+        QuestionAnswer.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return Unreadable("missing_field", f"{first['loc'][0]}: {shorten(first['msg'])}")
+    return None
 
 
 def _as_json(turns: Sequence[Turn]) -> str:
