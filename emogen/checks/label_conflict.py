@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import Final
 
 from emogen.checks import Answer
 
 __all__ = ["check"]
 
-_CLAIM = (
-    r"\b(?:evok\w+|convey\w*|express\w*|inspir\w*|arous\w*|feeling of|sense of|emotion (?:is|of)|mood of)"
-    r" (?:(?:a|an|the|strong|deep|feeling|sense|mood|of) ){{0,4}}{label}\b"
+# "The face expresses anger" may well stand beside a label of fear; "the picture expresses anger" may not.
+_CLAIM: Final = (
+    r"\b(?:evok\w+|convey\w*|(?:image|picture|photo\w*|scene|view|mood|atmosphere) express\w*|inspir\w*|arous\w*"
+    r"|feeling of|sense of|emotion (?:is|of)|mood of)"
+    r" (?:(?:a|an|the|strong|deep|feeling|sense|mood|of) ){{0,4}}{label}(?!\w)"
 )
-_DENIAL = (
-    r"\b(?:not?|never|without|lacks?|nothing of)"
-    r" (?:(?:a|an|any|the|feeling|sense|evoke\w*|convey\w*|of) ){{0,4}}{label}\b"
+_DENIAL: Final = (
+    r"(?:\b(?:not?|never|without|lacks?|nothing of)|n['’]t)"
+    r" (?:(?:a|an|any|the|feeling|sense|evoke\w*|convey\w*|of) ){{0,4}}{label}(?!\w)"
+)
+_NEGATION: Final = re.compile(
+    r"\b(?:no|not|never|nothing|nobody|none|nor|neither|without|hardly|rather than|instead of|far from|cannot"
+    r"|could|would|lacks?|free (?:of|from))\b|n['’]t\b"
 )
 
 
 def check(answer: Answer) -> str | None:
     """The labelled emotion is denied, or another label is claimed and the labelled one never named."""
-    emotion = answer.record.emotion
-    if emotion is None:
+    if answer.record.emotion is None:
         return None
+    emotion = answer.record.emotion.lower()
     for turn in answer.turns:
         text = turn.answer.lower()
-        denied = re.search(_DENIAL.format(label=re.escape(emotion)), text)
+        denied = _pattern(_DENIAL, emotion).search(text)
         if denied:
             return f"denies {emotion}: {denied.group()!r}"
-        if re.search(rf"\b{re.escape(emotion)}\b", text):
+        if _pattern(r"(?<!\w){label}(?!\w)", emotion).search(text):
             continue
         for other in answer.record.labels:
-            claimed = other != emotion and re.search(_CLAIM.format(label=re.escape(other)), text)
+            claimed = _claim(text, other.lower()) if other.lower() != emotion else None
             if claimed:
-                return f"claims {other} where the label is {emotion}: {claimed.group()!r}"
+                return f"claims {other} where the label is {emotion}: {claimed!r}"
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _pattern(form: str, label: str) -> re.Pattern[str]:
+    return re.compile(form.format(label=re.escape(label)))
+
+
+def _claim(text: str, label: str) -> str | None:
+    """Return the words that claim `label`, unless something before them in the sentence takes it back."""
+    for found in _pattern(_CLAIM, label).finditer(text):
+        sentence = re.split(r"[.!?;\n]", text[max(0, found.start() - 200) : found.start()])[-1]
+        if not _NEGATION.search(sentence):
+            return found.group()
     return None

@@ -15,6 +15,6 @@ def check(answer: Answer) -> str | None:
     if emotion is None:
         return None
     for turn in answer.turns:
-        if re.search(rf"\b{re.escape(emotion)}\b", turn.question, re.IGNORECASE):
+        if re.search(rf"(?<!\w){re.escape(emotion)}(?!\w)", turn.question, re.IGNORECASE):
             return f"question names {emotion}: {turn.question!r}"
     return None

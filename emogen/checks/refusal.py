@@ -10,11 +10,18 @@ from emogen.errors import shorten
 
 __all__ = ["check"]
 
+_UNABLE: Final = r"i(?: can(?:no|['’])t|(?:['’]m| am| was) (?:unable|not able) to)"
+# "I cannot see any vehicle" is a definite answer, "I cannot see the image" is none.
 _REFUSAL: Final = re.compile(
-    r"\b(?:i(?:'|’)?m sorry,? (?:but )?i|i (?:am|'m|’m) (?:unable|not able) to|i (?:can(?:no|')t|can’t|cannot) "
-    r"(?:see|view|assist|help|answer|comply|provide|identify|describe|determine)|"
-    r"as an? (?:ai|artificial|large|language)\b|i do(?:n't|n’t| not) have (?:access|the ability)|"
-    r"no image (?:was|has been|is) (?:provided|attached|given))",
+    r"\b(?:i(?:['’]?m| am) (?:sorry|afraid),? (?:but )?(?:that )?i(?:['’]m| am| can| do|['’]ll)"
+    rf"|{_UNABLE} (?:assist|help(?! (?:but|it))|answer|comply|provide|determine|generate|fulfil)"
+    rf"|{_UNABLE} identify(?! (?:any|other|another|more))"
+    rf"|{_UNABLE} (?:see|view|access|open|analy[sz]e|describe) (?:the|this|your|an|any) "
+    r"(?:image|picture|photo|photograph|attachment)s?\b(?! (?:frame|of))"
+    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
+    r"|as an? (?:visual|virtual|text-based) (?:ai|assistant|(?:language )?model)\b"
+    r"|i do(?:n['’]t| not) have (?:access|the ability)"
+    r"|no image (?:was|has been|is) (?:provided|attached|given))",
     re.IGNORECASE,
 )
 

@@ -14,9 +14,13 @@ _LEAK: Final = re.compile(
     r"|\battributes? (?:list|provided|given|mention\w*|indicate\w*|say\w*|show\w*)"
     r"|\bcaption (?:says|states|mentions|describes|indicates|reads)"
     r"|\bbased on the (?:given|provided) (?:information|description|details|context|data)\b"
-    r"|\b(?:emotion|brightness|colou?rfulness) (?:label|attribute|class|level|score|value)s?\b"
-    r"|\b(?:brightness|colou?rfulness)\W{0,3}(?:(?:is|of|at|level|value|score|rating|being|=|:)\W{0,3}){0,4}\d"
-    r"|\b(?:labell?ed|annotated|tagged) (?:as|with)\b",
+    r"|\b(?:emotion|brightness|colou?rfulness) (?:label|attribute|class|score|value)s?\b"
+    r"|\b(?:brightness|colou?rfulness)\W{0,3}(?:(?:is|of|at|level|value|score|rating|being|about|=|:)\W{0,3}){0,4}"
+    r"(?:[01]?\.\d|[01]\b|\d{1,3} ?(?:%|percent))"
+    r"|\b[01]\.\d{1,2} (?:in |for |of )?(?:brightness|colou?rfulness)\b"
+    # A jar may be labelled; a picture is so only in a data set.
+    r"|\b(?:image|picture|photo|photograph|scene|emotion) (?:is|was|has been|being) "
+    r"(?:labell?ed|annotated|tagged) (?:as|with)\b",
     re.IGNORECASE,
 )
 
