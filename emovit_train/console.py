@@ -96,7 +96,7 @@ def show_answers(
     from emovit_train.images import check_images
 
     read_config(checkpoint)
-    check_images(photos)
+    check_images(photos, remedy="Check the paths.")
     model = load_checkpoint(checkpoint, untuned=untuned)
     features = ImageFeatures(model)
     for photo in photos:

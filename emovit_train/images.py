@@ -55,9 +55,7 @@ def open_image(path: Path) -> Image:
     from PIL import Image, ImageOps
 
     if not path.is_file():
-        raise InputError(
-            "no such image", where=path, remedy="Check the path, or name the folder by --images."
-        )
+        raise InputError("no such image", where=path, remedy="Check the path.")
     try:
         with Image.open(path) as image:
             return ImageOps.exif_transpose(image).convert("RGB")
@@ -67,8 +65,14 @@ def open_image(path: Path) -> Image:
         ) from error
 
 
-def check_images(paths: Iterable[Path]) -> None:
+def check_images(
+    paths: Iterable[Path], *, remedy: str = "Name the folder that they lie in: --images DIR"
+) -> None:
     """Make sure that every photograph is there and can be decoded.
+
+    Args:
+        paths: The photographs.
+        remedy: What to do about missing ones.
 
     Raises:
         InputError: some are missing (the first few and their number), or one is corrupt.
@@ -80,7 +84,7 @@ def check_images(paths: Iterable[Path]) -> None:
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise InputError(
             f"{len(missing)} of {len(wanted)} images are missing: {first}{more}",
-            remedy="Name the folder that they lie in: --images DIR",
+            remedy=remedy,
         )
     for path in wanted:
         open_image(path)

@@ -29,7 +29,6 @@ WIDTH: Final = 384
 LAYERS: Final = 4
 HEADS: Final = 6
 QUERY_STD: Final = 0.02
-INIT_STD: Final = WIDTH**-0.5
 
 
 def assemble(spec: ModelSpec) -> EmoVIT:
@@ -74,8 +73,6 @@ def start_qformer(vocabulary: int) -> InstructBlipQFormerModel:
             intermediate_size=4 * WIDTH,
             cross_attention_frequency=1,
             encoder_hidden_size=FEATURE_WIDTH,
-            # BERT's 0.02 suits a width of 768 and pre-training: here the photograph would start as a whisper.
-            initializer_range=INIT_STD,
             # From nothing, on few photographs and in few steps, dropout only slows the fit.
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
@@ -129,4 +126,4 @@ def chat_codec(tokenizer: PreTrainedTokenizerBase) -> TextCodec:
     )
 
 
-KIND: Final = ModelKind(assemble, TuningDefaults(epochs=8, batch_size=4, lr=3e-4, weight_decay=0.05))
+KIND: Final = ModelKind(assemble, TuningDefaults(epochs=12, batch_size=2, lr=3e-4, weight_decay=0.05))

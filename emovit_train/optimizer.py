@@ -19,6 +19,7 @@ def adamw(parameters: Iterable[torch.Tensor], lr: float, weight_decay: float) ->
             {"params": [each for each in trained if each.ndim <= 1], "weight_decay": 0.0},
         ],
         lr=lr,
+        fused=True,
     )
 
 

@@ -102,6 +102,9 @@ def load_smollm(dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenize
 
     folder = converted_folder()
     with quiet_loading():
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        # Over some hundred tokens on a CPU, the backward pass of torch's fused attention takes three times as long.
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, attn_implementation="eager"
+        )
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
     return model, tokenizer
