@@ -33,13 +33,15 @@ def check(answer: Answer) -> str | None:
     emotion = answer.record.emotion.lower()
     for turn in answer.turns:
         text = turn.answer.lower()
-        denied = _pattern(_DENIAL, emotion).search(text)
-        if denied:
-            return f"denies {emotion}: {denied.group()!r}"
-        if _pattern(r"(?<!\w){label}(?!\w)", emotion).search(text):
-            continue
-        for other in answer.record.labels:
-            claimed = _claim(text, other.lower()) if other.lower() != emotion else None
+        if emotion in text:
+            denied = _pattern(_DENIAL, emotion).search(text)
+            if denied:
+                return f"denies {emotion}: {denied.group()!r}"
+            if _pattern(r"(?<!\w){label}(?!\w)", emotion).search(text):
+                continue
+        # Most labels are nowhere in the text: looking for the word is far cheaper than for the claim.
+        for other in (label.lower() for label in answer.record.labels if label.lower() in text):
+            claimed = _claim(text, other) if other != emotion else None
             if claimed:
                 return f"claims {other} where the label is {emotion}: {claimed!r}"
     return None

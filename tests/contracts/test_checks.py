@@ -48,7 +48,7 @@ every_check = pytest.mark.parametrize("reason", CHECKS.names())
 
 
 @every_check
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(answer=answers)
 def test_a_check_finds_something_or_nothing(reason: str, answer: Answer) -> None:
     """Whatever the turns hold, a check returns None or what it saw in words, and the same each time."""

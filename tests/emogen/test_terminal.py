@@ -104,7 +104,7 @@ def test_progress_in_a_log_is_a_line_now_and_then(
 ) -> None:
     """Without a terminal, progress is printed at its interval and at the end, on stderr."""
     now_s = 100.0
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
     with progress("working", 4) as advance:
         advance()
         now_s += terminal.PLAIN_INTERVAL_S
