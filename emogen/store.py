@@ -1,21 +1,24 @@
 """The run folder: `samples.jsonl`, `rejections.jsonl` and the manifest `run.json`.
 
-Rows are appended as they come and flushed one by one, so that a stopped run keeps all that it made; running the
-same command again skips what is there.
+Rows are appended one by one and nothing is held back, so that a stopped run keeps all that it made; running the
+same command again skips what is there. One process at a time: an open folder is locked.
 """
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import jsonlines
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from emogen.errors import InputError, shorten
 from emogen.schemas import Rejection, Sample
@@ -33,9 +36,13 @@ __all__ = [
 SAMPLES: Final = "samples.jsonl"
 REJECTIONS: Final = "rejections.jsonl"
 MANIFEST: Final = "run.json"
+LOCK: Final = ".lock"
 
-# What must be the same for two runs to share a folder.
-IDENTITY: Final = ("backend", "model", "parameters", "templates", "seeds", "examples", "seed", "labels")
+M = TypeVar("M", bound=BaseModel)
+
+# What must be the same for two runs to share a folder; `PER_TYPE` only for the instruction types that both make.
+IDENTITY: Final = ("records", "image_root", "labels", "backend", "model", "parameters", "examples", "seed")
+PER_TYPE: Final = ("templates", "seeds")
 
 
 class RunFolder:
@@ -47,7 +54,7 @@ class RunFolder:
         overwrite: Start anew instead of resuming.
 
     Raises:
-        InputError: the folder cannot be written, or holds a run with other settings.
+        InputError: the folder cannot be written, holds a run with other settings, or is open in another process.
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any], *, overwrite: bool = False) -> None:
@@ -57,19 +64,20 @@ class RunFolder:
         self.rejected: Counter[str] = Counter()
         self.done: set[tuple[str, str]] = set()
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            if overwrite:
-                for name in (SAMPLES, REJECTIONS, MANIFEST):
-                    (path / name).unlink(missing_ok=True)
-            else:
-                self._resume()
-            self._samples = (path / SAMPLES).open("ab")
-            self._rejections = (path / REJECTIONS).open("ab")
+            with ExitStack() as opened:
+                path.mkdir(parents=True, exist_ok=True)
+                _lock(opened.enter_context((path / LOCK).open("ab")), path)
+                if overwrite:
+                    for name in (SAMPLES, REJECTIONS, MANIFEST):
+                        (path / name).unlink(missing_ok=True)
+                else:
+                    self._resume()
+                self._samples = opened.enter_context(_Rows(path / SAMPLES))
+                self._rejections = opened.enter_context(_Rows(path / REJECTIONS))
+                self._write_manifest("running")
+                self._opened = opened.pop_all()
         except OSError as error:
             raise _unwritable(path, error) from error
-        self._sample_rows = jsonlines.Writer(self._samples, dumps=orjson.dumps)
-        self._rejection_rows = jsonlines.Writer(self._rejections, dumps=orjson.dumps)
-        self.write_manifest("running")
 
     def __enter__(self) -> RunFolder:
         return self
@@ -77,35 +85,53 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.write_manifest("complete" if kind is None else "stopped")
-        for rows, file in ((self._sample_rows, self._samples), (self._rejection_rows, self._rejections)):
-            rows.close()
-            file.close()
+        with self._opened:
+            try:
+                self._write_manifest("complete" if kind is None else "stopped")
+            except OSError as unwritable:
+                # On a full disk the error that ended the block says it already.
+                if kind is None:
+                    raise _unwritable(self.path, unwritable) from unwritable
 
     def _resume(self) -> None:
+        for name in (SAMPLES, REJECTIONS):
+            _mend_last_line(self.path / name)
+        if not any(_holds_rows(self.path / name) for name in (SAMPLES, REJECTIONS)):
+            return
         before = read_manifest(self.path)
         if before is None:
-            if any((self.path / name).exists() for name in (SAMPLES, REJECTIONS)):
-                raise InputError(
-                    "holds samples but no run.json",
-                    where=self.path,
-                    remedy="Name another --out, or use --overwrite.",
-                )
-            return
-        for key in IDENTITY:
-            if before.get(key) != self.manifest.get(key):
-                raise InputError(
-                    f"holds a run with another {key} "
-                    f"({shorten(before.get(key))}, now {shorten(self.manifest.get(key))})",
-                    where=self.path,
-                    remedy="Name another --out, or use --overwrite.",
-                )
-        self.manifest["created"] = before.get("created", self.manifest.get("created"))
-        for name in (SAMPLES, REJECTIONS):
-            _drop_torn_line(self.path / name)
-        for sample in read_samples(self.path):
+            raise InputError(
+                "holds samples but no run.json",
+                where=self.path,
+                remedy="Name another --out, or use --overwrite.",
+            )
+        self._compare(before)
+        self._join(before)
+        for sample in _rows_of(self.path / SAMPLES, Sample):
             self._count(sample)
         self._drop_failed_requests()
+
+    def _compare(self, before: dict[str, Any]) -> None:
+        pairs = [(key, before.get(key), self.manifest.get(key)) for key in IDENTITY]
+        for key in PER_TYPE:
+            then, now = before.get(key) or {}, self.manifest.get(key) or {}
+            pairs += [(f"{key} of {name}", then[name], now[name]) for name in now if name in then]
+        for key, was, now in pairs:
+            if was != now:
+                raise InputError(
+                    f"holds a run with another {key} ({shorten(was)}, now {shorten(now)})",
+                    where=self.path,
+                    remedy="Name another --out, or use --overwrite.",
+                )
+
+    def _join(self, before: dict[str, Any]) -> None:
+        """Let the manifest speak for the rows that are there, too."""
+        self.manifest["created"] = before.get("created", self.manifest.get("created"))
+        self.manifest["types"] = list(
+            dict.fromkeys([*before.get("types", []), *self.manifest.get("types", [])])
+        )
+        for key in PER_TYPE:
+            self.manifest[key] = {**(before.get(key) or {}), **(self.manifest.get(key) or {})}
 
     def _drop_failed_requests(self) -> None:
         """Forget rejections of requests that never got an answer: they are asked again."""
@@ -114,24 +140,18 @@ class RunFolder:
         for rejection in answered:
             self._count(rejection)
         if len(answered) < len(rejections):
-            replacement = self.path / f"{REJECTIONS}.new"
-            replacement.write_bytes(b"".join(orjson.dumps(row.model_dump()) + b"\n" for row in answered))
-            replacement.replace(self.path / REJECTIONS)
+            lines = b"".join(orjson.dumps(row.model_dump()) + b"\n" for row in answered)
+            _replace(self.path / REJECTIONS, lines)
 
     def add(self, outcome: Sample | Rejection) -> None:
-        """Append one row and flush it.
+        """Append one row; it has left the process when this returns.
 
         Raises:
             InputError: the disk is full or the folder has gone; what was written before stays.
         """
-        rows, file = (
-            (self._sample_rows, self._samples)
-            if isinstance(outcome, Sample)
-            else (self._rejection_rows, self._rejections)
-        )
+        rows = self._samples if isinstance(outcome, Sample) else self._rejections
         try:
-            rows.write(outcome.model_dump(mode="json"))
-            file.flush()
+            rows.add(outcome.model_dump(mode="json"))
         except OSError as error:
             raise _unwritable(self.path, error) from error
         self._count(outcome)
@@ -144,16 +164,41 @@ class RunFolder:
             self.rejected[outcome.reason] += 1
             self.done.add((outcome.record_id, outcome.instruction))
 
-    def write_manifest(self, state: str) -> None:
+    def _write_manifest(self, state: str) -> None:
         """Write `run.json` in one piece, with the counts so far."""
         counts = {"kept": dict(sorted(self.kept.items())), "rejected": dict(sorted(self.rejected.items()))}
         text = orjson.dumps({**self.manifest, "state": state, "counts": counts}, option=orjson.OPT_INDENT_2)
-        temporary = self.path / f"{MANIFEST}.new"
+        _replace(self.path / MANIFEST, text + b"\n")
+
+
+class _Rows:
+    """A JSON Lines file that is appended to: a row is in it whole or, where the disk is full, not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._line = io.BytesIO()
+        self._writer = jsonlines.Writer(self._line, dumps=orjson.dumps)
+
+    def __enter__(self) -> _Rows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+        self._file.close()
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._line.seek(0)
+        self._line.truncate()
+        self._writer.write(row)
+        rest = self._line.getvalue()
+        end = self._file.tell()
         try:
-            temporary.write_bytes(text + b"\n")
-            temporary.replace(self.path / MANIFEST)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(end)
+            raise
 
 
 def read_manifest(run: Path) -> dict[str, Any] | None:
@@ -183,60 +228,107 @@ def read_samples(run: Path) -> Iterator[Sample]:
     path = run / SAMPLES if run.is_dir() or not run.suffix else run
     if not path.is_file():
         raise InputError("no samples there", where=path, remedy="Make them with `emogen generate`.")
-    yield from _read_rows(path, Sample)
+    yield from _rows_of(path, Sample)
 
 
 def read_rejections(run: Path) -> Iterator[Rejection]:
-    """Read the rejections of a run folder one by one; none where there is no such file."""
-    path = run / REJECTIONS
-    if path.is_file():
-        yield from _read_rows(path, Rejection)
+    """Read the rejections of a run folder one by one; none where there is no such file.
+
+    Raises:
+        InputError: a line is broken; names the file and the line.
+    """
+    yield from _rows_of(run / REJECTIONS, Rejection)
 
 
-def _read_rows(path: Path, model: Any) -> Iterator[Any]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                yield model.model_validate_json(line)
-            except ValidationError as error:
-                first = error.errors()[0]
-                field = ".".join(map(str, first["loc"])) or "line"
-                raise InputError(
-                    f"{field}: {shorten(first['msg'])}",
-                    where=f"{path}:{number}",
-                    remedy="Mend or remove this line.",
-                ) from error
+def _rows_of(path: Path, model: type[M]) -> Iterator[M]:
+    """Read the rows of a JSON Lines file; none where there is no such file."""
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _row(line, model, f"{path}:{number}")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", where=path, remedy="Name a file that you may read."
+        ) from error
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut off a last line without its newline: the process that wrote it was killed."""
-    if not path.is_file():
+def _row(line: bytes, model: type[M], where: str) -> M:
+    try:
+        return model.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "line"
+        raise InputError(
+            f"{field}: {shorten(first['msg'])}", where=where, remedy="Mend or remove this line."
+        ) from error
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Lock the folder until `file` is closed, or until the process ends in whatever way."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(
+            "another process is writing into this run folder",
+            where=path,
+            remedy="Wait until it is done, or name another --out.",
+        ) from error
+
+
+def _holds_rows(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _mend_last_line(path: Path) -> None:
+    """Mend a last line without its newline, as a killed process or an editor leaves it.
+
+    A whole row gets its newline; a torn one is cut off.
+    """
+    if not _holds_rows(path):
         return
     with path.open("rb+") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size == 0:
+        last = _last_line(file)
+        if not last or last.endswith(b"\n"):
             return
-        file.seek(0)
-        file.truncate(_end_of_last_line(file, size))
+        try:
+            orjson.loads(last)
+        except orjson.JSONDecodeError:
+            file.seek(-len(last), os.SEEK_END)
+            file.truncate()
+        else:
+            file.seek(0, os.SEEK_END)
+            file.write(b"\n")
 
 
-def _end_of_last_line(file: IO[bytes], size: int) -> int:
-    end = size
-    while end > 0:
-        begin = max(0, end - 65536)
-        file.seek(begin)
-        newline = file.read(end - begin).rfind(b"\n")
-        if newline >= 0:
-            return begin + newline + 1
-        end = begin
-    return 0
+def _last_line(file: IO[bytes]) -> bytes:
+    """Return what stands behind the last newline; the last line itself, with its newline, where that is nothing."""
+    size = file.seek(0, os.SEEK_END)
+    reach = 65536
+    while True:
+        file.seek(max(0, size - reach))
+        lines = file.read().splitlines(keepends=True)
+        if len(lines) > 1 or reach >= size:
+            return lines[-1]
+        reach *= 2
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace a file in one piece."""
+    temporary = path.with_name(f"{path.name}.new")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:
     return InputError(
         f"cannot be written: {error.strerror or error}",
         where=path,
-        remedy="Name a folder that you may write to.",
+        remedy="Name a folder that you may write to, on a disk with room.",
     )
