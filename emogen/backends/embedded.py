@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -42,10 +43,7 @@ def start_llama(**overrides: Any) -> Any:
     Raises:
         EmovitError: the engine or the weights are not installed.
     """
-    weights = local_model_file()
-    # A thread that spins while it waits takes the core from the one that computes.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    llama = require("xllamacpp", extra="local", purpose="The embedded model")
+    llama, weights = _engine_and_weights()
     params = llama.CommonParams()
     params.model.path = str(weights)
     params.model_alias = {MODEL_NAME}
@@ -61,6 +59,13 @@ def start_llama(**overrides: Any) -> Any:
     for name, value in overrides.items():
         setattr(params, name, value)
     return llama.Server(params)
+
+
+def _engine_and_weights() -> tuple[Any, Path]:
+    weights = local_model_file()
+    # A thread that spins while it waits takes the core from the one that computes.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return require("xllamacpp", extra="local", purpose="The embedded model"), weights
 
 
 class EmbeddedBackend:
@@ -105,7 +110,9 @@ class EmbeddedBackend:
             "mode": "guided",
         }
         self._closing = False
-        self._server = start_llama()
+        # Started with the first request: one that is stopped before it served anything may hang.
+        self._server: Any = None
+        _engine_and_weights()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llama")
 
     async def complete(self, prompt: Prompt) -> Completion:
@@ -119,6 +126,13 @@ class EmbeddedBackend:
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._server = None
 
+    def _started(self) -> Any:
+        if self._closing:
+            raise RequestError("interrupted", "the backend was closed")
+        if self._server is None:
+            self._server = start_llama()
+        return self._server
+
     def _single(self, prompt: Prompt) -> Completion:
         begin = time.perf_counter()
         body: dict[str, Any] = {
@@ -131,7 +145,7 @@ class EmbeddedBackend:
         if prompt.answer_schema is not None:
             schema = {"name": prompt.instruction, "schema": prompt.answer_schema}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        reply = self._checked(self._server.handle_chat_completions(body))
+        reply = self._checked(self._started().handle_chat_completions(body))
         choice = reply["choices"][0]
         return Completion(
             text=choice["message"].get("content") or "",
@@ -169,10 +183,8 @@ class EmbeddedBackend:
 
     def _ending(self, text: str, key: str, usage: list[int]) -> str | None:
         """Return the rest of the sentence with its full stop, or None where the model did not close it."""
-        if self._closing:
-            raise RequestError("interrupted", "the backend was closed")
         reply = self._checked(
-            self._server.handle_completions(
+            self._started().handle_completions(
                 {
                     "prompt": text,
                     "n_predict": min(MAX_SENTENCE_TOKENS, self._max_tokens),

@@ -61,8 +61,9 @@ async def test_it_answers_and_says_what_it_is(name: str, opened: Callable[[str],
     assert "\n" not in backend.notice
     assert inspect.iscoroutinefunction(backend.complete)
     prompt = Conversation().prompt(RECORD, PromptRenderer(), structured=backend.structured)
-    answer = await backend.complete(prompt)
-    assert len(Conversation().parse(answer.text)) == 3  # type: ignore[arg-type]
+    # The first of the small steps is enough for a model that takes them.
+    answer = await backend.complete(prompt.model_copy(update={"guide": prompt.guide[:1]}))
+    assert json.loads(answer.text)["basic"]
     assert answer.finish_reason
     await backend.aclose()
     await backend.aclose()

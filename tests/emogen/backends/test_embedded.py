@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from emogen.backends import BackendOptions
+from emogen.backends import BackendOptions, RequestError
 from emogen.backends.embedded import MODEL_NAME, EmbeddedBackend, start_llama
 from emogen.errors import EmovitError, InputError, MissingExtraError
 from emogen.instructions import Unreadable
@@ -77,18 +76,35 @@ def test_same_seed_same_text() -> None:
     assert ask(1, Reasoning()) != first
 
 
-def test_closing_does_not_wait_for_a_whole_answer(embedded: EmbeddedBackend) -> None:
+def test_closing_does_not_wait_for_a_whole_answer(
+    embedded: EmbeddedBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Closing while an answer is being made ends it at the next sentence, so that Ctrl-C is not kept waiting."""
+    begun: list[str] = []
+    real = EmbeddedBackend._ending
 
-    async def run() -> float:
+    def counted(self: EmbeddedBackend, text: str, key: str, usage: list[int]) -> str | None:
+        begun.append(key)
+        return real(self, text, key, usage)
+
+    monkeypatch.setattr(EmbeddedBackend, "_ending", counted)
+
+    async def run() -> None:
         request = asyncio.create_task(embedded.complete(prompt(Conversation())))
-        await asyncio.sleep(0.05)
+        while not begun:
+            await asyncio.sleep(0.01)
         request.cancel()
-        begin = time.process_time()
         await embedded.aclose()
-        return time.process_time() - begin
 
-    assert asyncio.run(run()) < 1.0
+    asyncio.run(run())
+    assert len(begun) <= 2
+
+
+def test_closing_what_was_never_asked(embedded: EmbeddedBackend) -> None:
+    """A backend that was opened and not used, as where all is done already, starts no engine to stop."""
+    asyncio.run(embedded.aclose())
+    with pytest.raises(RequestError, match="closed"):
+        embedded._started()
 
 
 def test_notice_and_parameters(embedded: EmbeddedBackend) -> None:
