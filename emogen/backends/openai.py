@@ -202,11 +202,12 @@ class OpenAIBackend:
     def _unreachable(self, error: OSError) -> BackendError:
         if isinstance(error, TimeoutError):
             return RequestError("timeout", f"no answer within {self._timeout_s:g} s, {ATTEMPTS} attempts")
-        detail = f"{self._base_url}: {shorten(error, 160)}"
+        detail = shorten(error, 160)
         if self._reached:
-            return RequestError("unreachable", detail)
+            return RequestError("unreachable", f"{self._base_url}: {detail}")
         return BackendError(
             f"cannot be reached: {detail}",
+            where=self._base_url,
             remedy="Check that the server runs, its address (--base-url) and the network.",
         )
 
