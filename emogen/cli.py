@@ -28,8 +28,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-setup_app = typer.Typer(help="Install what cannot come as an ordinary dependency.", no_args_is_help=True)
+setup_app = typer.Typer(
+    help="Install what cannot come as an ordinary dependency.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(setup_app, name="setup")
 
 
@@ -180,15 +183,17 @@ def _generate(
 
     if backend and backend.notice:
         typer.echo(f"note: {backend.notice}", err=True)
-    total = _count(records, limit) * len(types)
+    count = _count(records, limit)
+    total = None if count is None else count * len(types)
     manifest = manifest_of(
         records=records, out=out, types=types, labels=labels, backend=backend, renderer=renderer
     )
 
     async def run(folder: RunFolder) -> None:
         with progress("generating", total) as advance:
-            if folder.done:
-                advance(len(folder.done), note="resumed")
+            done = sum(instruction in types for _, instruction in folder.done)
+            if done:
+                advance(done if total is None else min(done, total), note="resumed")
 
             def show(outcome: Sample | Rejection) -> None:
                 advance(note=f"kept {folder.kept.total()}, rejected {folder.rejected.total()}")
@@ -203,9 +208,9 @@ def _generate(
         try:
             asyncio.run(run(folder))
         except KeyboardInterrupt:
-            _print_counts(folder)
             _stop_interrupted(out)
-    _print_counts(folder)
+        finally:
+            _print_counts(folder)
     if not folder.kept.total():
         raise CheckFailedError("nothing was kept", where=out, remedy="The reasons are in rejections.jsonl.")
 
@@ -265,7 +270,10 @@ def _records(path: Path, labels: str | None, limit: int | None) -> Iterator[Imag
     return islice(read_records(path, label_set(labels) if labels else None), limit)
 
 
-def _count(path: Path, limit: int | None) -> int:
+def _count(path: Path, limit: int | None) -> int | None:
+    """Return how many records there will be; None where only reading them would tell."""
+    if not path.is_file():
+        return limit
     with path.open("rb") as file:
         lines = sum(1 for line in file if line.strip())
     return min(lines, limit) if limit else lines

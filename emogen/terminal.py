@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Iterator
@@ -29,6 +30,10 @@ def run_app(app: typer.Typer) -> NoReturn:
     Exit codes: 0 done; 1 the result is not good; 2 unusable input; 3 a package is missing; 4 the language
     model cannot be asked; 130 interrupted (typer's own, as is the quiet end when `| head` has seen enough).
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter must not end the work.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except EmovitError as error:

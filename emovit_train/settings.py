@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["TrainReport", "TrainSettings"]
+__all__ = ["SampleAnswer", "TrainReport", "TrainSettings"]
 
 Part = Literal["qformer", "query_tokens", "projection"]
 
@@ -45,6 +45,26 @@ class TrainSettings(_Frozen):
     lm_dtype: str = "auto"
 
 
+class SampleAnswer(_Frozen):
+    """What the model said about one photograph before and after tuning, greedily.
+
+    Attributes:
+        image: Name of the photograph's file.
+        question: What was asked.
+        emotion: The photograph's label.
+        held_out: Whether it was kept out of training.
+        before: The answer before the first step.
+        after: The answer after the last.
+    """
+
+    image: str
+    question: str
+    emotion: str | None
+    held_out: bool
+    before: str
+    after: str
+
+
 class TrainReport(_Frozen):
     """What a finished run is known by, written as `train.json`.
 
@@ -66,6 +86,7 @@ class TrainReport(_Frozen):
         frozen_sha256_after: The same after the last step; equal, or the run fails.
         truncated_rows: Rows of which something was cut to fit.
         data_sha256: Of the data file.
+        answers: About a few photographs of each side.
         seconds: Wall time by phase: `preparation`, `training`, `total`.
         versions: Of Python and the packages that compute.
     """
@@ -84,5 +105,6 @@ class TrainReport(_Frozen):
     frozen_sha256_after: str
     truncated_rows: int
     data_sha256: str
+    answers: tuple[SampleAnswer, ...] = ()
     seconds: dict[str, float]
     versions: dict[str, str]

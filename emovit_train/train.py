@@ -27,7 +27,8 @@ from emovit_train.models import MODELS, ModelSpec, resolve_model
 from emovit_train.objective import Example, answer_losses, encode_rows, mean_loss
 from emovit_train.optimizer import adamw, lr_share, set_lr
 from emovit_train.output import prepare_folder, replaced, write_text
-from emovit_train.settings import TrainReport, TrainSettings
+from emovit_train.predict import generate
+from emovit_train.settings import SampleAnswer, TrainReport, TrainSettings
 
 if TYPE_CHECKING:
     from emovit_train.model import EmoVIT
@@ -36,6 +37,7 @@ __all__ = ["METRICS", "REPORT", "Stopped", "train"]
 
 REPORT: Final = "train.json"
 METRICS: Final = "metrics.jsonl"
+SHOWN_PHOTOGRAPHS: Final = 2
 
 
 class Stopped(KeyboardInterrupt):
@@ -70,6 +72,8 @@ def train(
     training, held_out = encode_rows(model, training_rows), encode_rows(model, held_out_rows)
     loss_start, held_out_start = mean_loss(model, features, training), mean_loss(model, features, held_out)
     frozen_before = sha256_tensors(model.frozen_tensors())
+    asked = [*_asked(training_rows), *_asked(held_out_rows)]
+    said_before = _answers(model, features, asked)
 
     ready_s = time.perf_counter()
     with replaced(out / METRICS) as work, work.open("w", encoding="utf-8") as metrics:
@@ -100,6 +104,17 @@ def train(
         frozen_sha256_after=frozen_after,
         truncated_rows=sum(example.text.truncated for example in (*training, *held_out)),
         data_sha256=sha256_file(data_file(data)),
+        answers=tuple(
+            SampleAnswer(
+                image=row.image.name,
+                question=row.question,
+                emotion=row.emotion,
+                held_out=row in held_out_rows,
+                before=before,
+                after=after,
+            )
+            for row, before, after in zip(asked, said_before, _answers(model, features, asked), strict=True)
+        ),
         seconds={
             "preparation": round(ready_s - start_s, 2),
             "training": round(trained_s - ready_s, 2),
@@ -113,6 +128,23 @@ def train(
     )
     write_text(out / REPORT, report.model_dump_json(indent=2) + "\n")
     return report
+
+
+def _asked(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that are asked about before and after: one for each of the first few photographs.
+
+    That is a photograph's question about its emotion in general, where it has one, rather than about a detail.
+    """
+    chosen: dict[Path, Row] = {}
+    for row in sorted(
+        rows, key=lambda row: (str(row.image), row.kind != "categorical", row.kind != "reasoning")
+    ):
+        chosen.setdefault(row.image, row)
+    return list(chosen.values())[:SHOWN_PHOTOGRAPHS]
+
+
+def _answers(model: EmoVIT, features: ImageFeatures, rows: Sequence[Row]) -> list[str]:
+    return [generate(model, features.batch([row.image]), row.question) for row in rows]
 
 
 def _claim(out: Path, overwrite: bool) -> None:

@@ -234,7 +234,6 @@ def test_broken_examples_and_templates(
     refused(ran, INPUT, "reasoning.jsonl:1" if field == "seeds" else "reasoning.j2, line 1")
 
 
-@pytest.mark.xfail(strict=True, reason="the command counts the lines of the folder", raises=IsADirectoryError)
 def test_a_folder_of_images_as_records(emogen: Emogen, tmp_path: Path) -> None:
     """A folder of images is as good as a records file, and the manifest leads to the images."""
     (tmp_path / "photos" / "awe").mkdir(parents=True)

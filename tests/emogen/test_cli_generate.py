@@ -239,7 +239,7 @@ def test_two_processes_on_one_folder(
     "encoding",
     [
         "ascii",
-        pytest.param("latin-1", marks=pytest.mark.xfail(strict=True, reason="output is encoded strictly")),
+        "latin-1",
     ],
 )
 def test_a_terminal_that_knows_few_letters(
