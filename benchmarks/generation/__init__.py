@@ -1,0 +1,1 @@
+"""`emogen generate` beside bare aiohttp, against a server whose faults are planned."""
