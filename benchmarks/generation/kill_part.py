@@ -20,6 +20,8 @@ __all__ = ["Trial", "kills", "moments"]
 
 # An interrupted run may finish what it holds; a killed one ends at once.
 END_LIMIT_S: Final = 60.0
+# Answers that come in step would leave no moment between one that is written and one that is not.
+JITTER: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def moments(seed: int, count: int, until_s: float) -> Iterator[float]:
 
 def kills(bench: Bench, rows: int, count: int, how: signal.Signals = signal.SIGKILL) -> dict[str, Any]:
     """Stop `count` runs over `rows` records, each at another moment of an undisturbed run's time, and resume them."""
-    whole = bench.emogen(rows)
+    whole = bench.emogen(rows, jitter=JITTER)
     trials = []
     for moment_s in moments(bench.seed, count, whole.took.wall_s):
         trial = _trial(bench, rows, moment_s, how)
@@ -90,7 +92,7 @@ def kills(bench: Bench, rows: int, count: int, how: signal.Signals = signal.SIGK
 
 def _trial(bench: Bench, rows: int, moment_s: float, how: signal.Signals) -> Trial:
     out = bench.out("stopped")
-    with bench.server() as server:
+    with bench.server(jitter=JITTER) as server:
         command = emogen_command(bench.records(rows), out, server.url, bench.in_flight)
         exit_code, at_server = _stop(command, bench.folder / "stopped.log", server, moment_s, how)
         answers, lines = committed(out), sample_counts(out)

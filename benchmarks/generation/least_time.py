@@ -26,7 +26,7 @@ class Step:
 
 def steps(plan: Plan, key: str, timeout_s: float) -> tuple[Step, ...]:
     """Return the attempts that request `key` needs; a hang ends with the client's time-out."""
-    latency_s = plan.latency_ms / 1000
+    latency_s = plan.latency_s(key)
     taken = {"rate_limited": Step(0.0, plan.retry_after_s), "hang": Step(timeout_s)}
     return tuple(taken.get(outcome, Step(latency_s)) for outcome in plan.course(key))
 

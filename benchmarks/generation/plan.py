@@ -41,7 +41,9 @@ class Plan:
     Attributes:
         seed: Another seed, other faults at other requests.
         shares: See `Shares`.
-        latency_ms: How long an answer takes, a faulty one too; a 429 comes at once and a hang never ends.
+        latency_ms: How long an answer takes on average, a faulty one too; a 429 comes at once, a hang never ends.
+        jitter: How far the latency of single requests lies from it, as a share of it. Without any, the requests
+            of all slots keep step.
         retry_after_s: What a 429 asks to wait, in whole seconds, as the header wants them.
     """
 
@@ -49,18 +51,28 @@ class Plan:
     shares: Shares = Shares()
     latency_ms: float = 50.0
     retry_after_s: int = 1
+    jitter: float = 0.0
 
     def outcome(self, key: str, arrival: int) -> Outcome:
         """Return what happens to request `key` when it arrives for the n-th time, from 0."""
         if arrival >= MOST_FAULTS:
             return "ok"
-        digest = hashlib.blake2b(f"{self.seed}:{key}:{arrival}".encode(), digest_size=8).digest()
-        place = int.from_bytes(digest) / 2**64
+        place = self._draw(f"{key}:{arrival}")
         for fault, share in zip(FAULTS, astuple(self.shares), strict=True):
             if place < share:
                 return fault
             place -= share
         return "ok"
+
+    def latency_s(self, key: str) -> float:
+        """Return how long an answer to request `key` takes, in seconds."""
+        away = self.jitter * (2 * self._draw(key) - 1) if self.jitter else 0.0
+        return self.latency_ms / 1000 * (1 + away)
+
+    def _draw(self, text: str) -> float:
+        """Return a number from 0 to below 1 that the seed and `text` decide."""
+        digest = hashlib.blake2b(f"{self.seed}:{text}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest) / 2**64
 
     def course(self, key: str) -> Iterator[Outcome]:
         """Yield what happens to request `key`, arrival by arrival, up to its answer."""

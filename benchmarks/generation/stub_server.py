@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
             self._service.leave(answered=True)
             self._refuse(b"Retry-After: %d\r\n" % self._service.plan.retry_after_s)
         else:
-            wait_s = HANG_LIMIT_S if decision == "hang" else self._service.plan.latency_ms / 1000
+            wait_s = HANG_LIMIT_S if decision == "hang" else self._service.plan.latency_s(key)
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(wait_s, self._finish, decision, key, body)
 
@@ -152,6 +152,7 @@ def main(words: list[str] | None = None) -> None:
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--latency-ms", type=float, default=50.0)
+    parser.add_argument("--jitter", type=float, default=0.0, help="share by which single latencies differ")
     parser.add_argument("--capacity", type=int, help="more requests at once are answered with 429")
     parser.add_argument("--capacity-retry-after", type=int, help="seconds that such a 429 asks to wait")
     parser.add_argument("--requests-per-minute", type=float)
@@ -162,7 +163,7 @@ def main(words: list[str] | None = None) -> None:
         parser.add_argument(f"--{fault.replace('_', '-')}", type=float, default=0.0, help="share of arrivals")
     asked = parser.parse_args(words)
     shares = Shares(**{fault: getattr(asked, fault) for fault in FAULTS})
-    plan = Plan(asked.seed, shares, asked.latency_ms, asked.retry_after)
+    plan = Plan(asked.seed, shares, asked.latency_ms, asked.retry_after, asked.jitter)
     service = Service(plan, Limits(asked.capacity, asked.requests_per_minute))
     seconds = asked.capacity_retry_after
     full_headers = b"" if seconds is None else b"Retry-After: %d\r\n" % seconds

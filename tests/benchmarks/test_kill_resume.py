@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.generation.bench import Bench
 from benchmarks.generation.kill_part import kills, moments
 from benchmarks.generation.report import markdown
-from benchmarks.generation.run_files import sample_counts
+from benchmarks.generation.run_files import JOURNAL, committed, sample_counts
 
 
 def test_killed_runs_are_resumed(bench: Bench) -> None:
@@ -29,6 +32,21 @@ def test_torn_rows_are_not_rows(tmp_path: Path) -> None:
     row = json.dumps({"record": {"id": "a"}, "instruction": "conversation"}) + "\n"
     (tmp_path / "samples.jsonl").write_text(row + row + row[:20])
     assert sample_counts(tmp_path) == {"a/conversation": 2}
+
+
+def test_committed_answers(tmp_path: Path) -> None:
+    """What the journal of a killed run holds is read from a copy: committed answers count, others do not."""
+    run = tmp_path / "run"
+    run.mkdir()
+    assert committed(run) == {}
+    with closing(sqlite3.connect(run / JOURNAL, isolation_level=None)) as journal:
+        journal.execute("PRAGMA journal_mode=WAL")
+        assert committed(run) == {}
+        journal.execute("CREATE TABLE answers (key BLOB, record_id, instruction, attempt, body BLOB)")
+        journal.execute("INSERT INTO answers VALUES (x'01', 'a', 'reasoning', 0, x'02')")
+        journal.execute("BEGIN")
+        journal.execute("INSERT INTO answers VALUES (x'03', 'b', 'reasoning', 0, x'04')")
+        assert committed(run) == {b"\x01": ("a", "reasoning", sha256(b"\x02").digest())}
 
 
 def test_report_tells_what_was_missed() -> None:

@@ -33,6 +33,15 @@ def test_every_course_ends_in_an_answer() -> None:
     assert list(plan.course("ab")) == ["server_error"] * MOST_FAULTS + ["ok"]
 
 
+def test_jitter_keeps_the_average() -> None:
+    """With jitter single latencies differ by at most its share, each request keeps its own, and the average stays."""
+    plan = Plan(latency_ms=50.0, jitter=0.5)
+    seconds = [plan.latency_s(key) for key in KEYS[:2000]]
+    assert seconds == [plan.latency_s(key) for key in KEYS[:2000]]
+    assert 0.025 <= min(seconds) < 0.03 < 0.07 < max(seconds) < 0.075
+    assert sum(seconds) / len(seconds) == pytest.approx(0.05, rel=0.02)
+
+
 def test_impossible_shares() -> None:
     """Shares beyond the whole are refused."""
     with pytest.raises(ValueError, match="at most 1"):
