@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -114,6 +113,4 @@ def predict(
 
 def main() -> NoReturn:
     """Run `emovit_train`; see `emogen.terminal.run_app` for the exit codes."""
-    # On a machine that others use too, threads that spin while they wait take the time they wait for.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     run_app(app)

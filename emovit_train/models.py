@@ -28,12 +28,14 @@ class TuningDefaults:
         batch_size: Rows per step.
         lr: Peak learning rate of AdamW.
         weight_decay: Of AdamW, on matrices only.
+        warmup: Share of the steps in which the learning rate rises.
     """
 
     epochs: int
     batch_size: int
     lr: float
     weight_decay: float
+    warmup: float = 0.05
 
 
 @dataclass(frozen=True)
