@@ -4,6 +4,7 @@
 #   make test                the tests (CPU only, no network but loopback)
 #   make check               format, lint, types
 #   make test-slow           tests that need the package registry or minutes of time
+#   make bench-generation    measure `emogen generate` beside bare aiohttp, and write the result files
 #   make readme              run the demonstration and write its output into README.md
 #   make readme-check        run the demonstration and compare it with README.md
 #
@@ -18,14 +19,14 @@ TORCH_INDEX ?=
 EXTRAS := local,perception,train,demo,dev
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One thread per process: two that spin on two shared cores are slower than one.
-export OMP_NUM_THREADS ?= 1
+# Sums depend on how many threads share them: with two everywhere, machines of a kind agree.
+export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow check format readme readme-check clean
+.PHONY: help demo test test-slow check format readme readme-check bench-generation clean
 
 help:
-	@sed -n '3,14s/^# \{0,1\}//p' Makefile
+	@sed -n '3,15s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -58,6 +59,9 @@ readme: $(READY)
 
 readme-check: $(READY)
 	$(BIN)/python examples/demo/readme.py check
+
+bench-generation: $(READY)
+	$(BIN)/python -m benchmarks.generation.measure all
 
 clean:
 	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

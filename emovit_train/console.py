@@ -99,6 +99,7 @@ def show_answers(
     check_images(photos, remedy="Check the paths.")
     model = load_checkpoint(checkpoint, untuned=untuned)
     features = ImageFeatures(model)
+    features.compute(photos)
     for photo in photos:
         seen = features.batch([photo])
         if names:

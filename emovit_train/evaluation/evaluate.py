@@ -117,6 +117,7 @@ def evaluate(
     prepare_folder(out)
     model = load_checkpoint(checkpoint, untuned=untuned)
     features = ImageFeatures(model)
+    features.compute(path for _, path in records)
     predictions = []
     with progress("evaluating", len(records)) as advance:
         for record, path in records:
