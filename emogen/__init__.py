@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from emogen.asking import complete
     from emogen.backends import open_backend
     from emogen.pipeline import generate
     from emogen.sources import read_records
 
-__all__ = ["generate", "open_backend", "read_records"]
+__all__ = ["complete", "generate", "open_backend", "read_records"]
 
 _HOMES = {
+    "complete": "emogen.asking",
     "generate": "emogen.pipeline",
     "open_backend": "emogen.backends",
     "read_records": "emogen.sources",

@@ -9,22 +9,35 @@ import asyncio
 import datetime as dt
 import os
 import platform
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, cast
 
+from emogen.admission import Admission, CostLimitError, Limits
+from emogen.asking import Answered, Asker
 from emogen.backends import Backend, RequestError, open_backend
 from emogen.checks import CHECKS, Answer, findings
 from emogen.errors import BackendError, InputError
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
+from emogen.journal import Entry, Journal
 from emogen.prompts import PromptRenderer
 from emogen.resources import sha256_text
-from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample, Turn
-from emogen.store import RunFolder
+from emogen.schemas import Completion, ImageRecord, Message, Prompt, Provenance, Rejection, Sample, Turn
+from emogen.store import JOURNAL, SAMPLES, RunFolder, read_rejections, read_samples, rewrite
 
-__all__ = ["DEFAULT_TYPES", "generate", "generate_into", "instruction", "manifest_of", "prompt_sha256"]
+__all__ = [
+    "DEFAULT_TYPES",
+    "generate",
+    "generate_into",
+    "instruction",
+    "manifest_of",
+    "prompt_sha256",
+    "rebuild",
+]
 
 DEFAULT_TYPES: Final = ("categorical", "conversation", "reasoning")
 # So many requests in a row that fail before a single one succeeded mean that none will.
@@ -50,6 +63,8 @@ async def generate(
     renderer: PromptRenderer | None = None,
     skip: Collection[tuple[str, str]] = frozenset(),
     on_rejection: Callable[[Rejection], None] | None = None,
+    asker: Asker | None = None,
+    corrections: int = 1,
 ) -> AsyncGenerator[Sample]:
     """Make samples from records, in the order in which the answers arrive.
 
@@ -66,6 +81,8 @@ async def generate(
         renderer: Templates and seed examples; the bundled ones by default.
         skip: Pairs of record id and instruction type that are there already.
         on_rejection: Called with each answer that was not kept.
+        asker: The backend with journal, limits and prices around it; takes the place of `backend`.
+        corrections: How often a model is shown what is wrong with an answer that cannot be read.
 
     Raises:
         BackendError: no request can succeed.
@@ -74,10 +91,12 @@ async def generate(
     kinds = [instruction(name) for name in types]
     opened = open_backend(backend) if isinstance(backend, str) else None
     asked = opened if isinstance(backend, str) else backend
-    if asked is None and any(kind.asks_model for kind in kinds):
+    if asker is None and asked is not None:
+        asker = Asker(asked, Admission(Limits(in_flight=asked.in_flight)))
+    if asker is None and any(kind.asks_model for kind in kinds):
         raise InputError("no backend given", remedy="Name one, or make only the categorical type.")
     try:
-        work = _Work(_pairs(records, kinds, skip), asked, renderer or PromptRenderer())
+        work = _Work(_pairs(records, kinds, skip), asker, renderer or PromptRenderer(), corrections)
         async with aclosing(work.outcomes()) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Sample):
@@ -104,12 +123,14 @@ class _Work:
     def __init__(
         self,
         pairs: Iterator[tuple[ImageRecord, Instruction]],
-        backend: Backend | None,
+        asker: Asker | None,
         renderer: PromptRenderer,
+        corrections: int,
     ) -> None:
         self._pairs = pairs
-        self._backend = backend
+        self._asker = asker
         self._renderer = renderer
+        self._corrections = corrections if asker is not None and asker.backend.takes_corrections else 0
         self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._broken: Exception | None = None
         self._fatal: Exception | None = None
@@ -123,9 +144,10 @@ class _Work:
         An error of a backend cancels the requests under way; where the records end in an error, the requests of
         those before it are waited for.
         """
-        workers = self._backend.in_flight if self._backend else 1
+        # Twice as many as may be in flight, so that rows that wait out a refusal leave no slot unused.
+        workers = 2 * self._asker.backend.in_flight if self._asker else 1
         # A slow consumer holds the workers back instead of filling the memory.
-        room = asyncio.Semaphore(2 * workers)
+        room = asyncio.Semaphore(workers + 1)
         tasks = [asyncio.create_task(self._work(room)) for _ in range(workers)]
         running = workers
         try:
@@ -156,6 +178,10 @@ class _Work:
                 if pair is None:
                     break
                 self._ready.put_nowait(await self._make(*pair))
+        except CostLimitError as error:
+            # What is under way is paid for: it is waited for.
+            self._broken = error
+            self._pairs = iter(())
         except Exception as error:
             self._fatal = self._fatal or error
         finally:
@@ -171,15 +197,40 @@ class _Work:
     async def _make(self, record: ImageRecord, kind: Instruction) -> Outcome:
         if not kind.asks_model:
             return _direct(record, cast(DirectInstruction, kind))
-        assert self._backend is not None
-        asked = cast(AskedInstruction, kind)
-        prompt = asked.prompt(record, self._renderer, structured=self._backend.structured)
         try:
-            completion = await self._backend.complete(prompt)
+            return await self._ask(record, cast(AskedInstruction, kind))
         except RequestError as error:
             return self._failure(record, kind, error)
-        self._answered = True
-        return judge(record, asked, prompt, completion, self._backend)
+
+    async def _ask(self, record: ImageRecord, kind: AskedInstruction) -> Outcome:
+        """Ask, and ask again with a correction where the answer cannot be read."""
+        assert self._asker is not None
+        backend = self._asker.backend
+        prompt = kind.prompt(record, self._renderer, structured=backend.structured)
+        provenance = _provenance(prompt, backend)
+        asked, cost = prompt, 0.0
+        outcome: Outcome | None = None
+        for revision in range(self._corrections + 1):
+            context = {
+                "record": record.model_dump(mode="json"),
+                "provenance": provenance.model_dump(mode="json"),
+            }
+            try:
+                answer = await self._asker.ask(asked, revision=revision, context=context)
+            except RequestError:
+                if outcome is None:
+                    raise
+                # The first answer stands, with what was wrong with it.
+                return outcome
+            self._answered = True
+            cost += answer.cost or 0.0
+            known = _answered(provenance, answer, revision, None if answer.cost is None else cost)
+            outcome = judge(record, kind, answer.completion, known)
+            if isinstance(outcome, Sample) or outcome.stage != "parse" or outcome.reason in CAUSES.values():
+                return outcome
+            asked = _corrected(prompt, answer.completion, outcome)
+        assert outcome is not None
+        return outcome
 
     def _failure(self, record: ImageRecord, kind: Instruction, error: RequestError) -> Rejection:
         self._failed += 1
@@ -220,10 +271,9 @@ def _direct(record: ImageRecord, kind: DirectInstruction) -> Outcome:
 
 
 def judge(
-    record: ImageRecord, kind: AskedInstruction, prompt: Prompt, completion: Completion, backend: Backend
+    record: ImageRecord, kind: AskedInstruction, completion: Completion, provenance: Provenance
 ) -> Outcome:
     """Read and check one completion: the part of the way that costs nothing and can be repeated."""
-    provenance = _provenance(prompt, completion, backend)
 
     def reject(stage: Any, reason: str, detail: str) -> Rejection:
         return Rejection(
@@ -258,17 +308,37 @@ def _cause(record: ImageRecord, name: str, completion: Completion) -> str | None
     return "refusal" if declined else None
 
 
-def _provenance(prompt: Prompt, completion: Completion, backend: Backend) -> Provenance:
+def _provenance(prompt: Prompt, backend: Backend) -> Provenance:
+    """Return what is known before the answer."""
     return Provenance(
         backend=backend.name,
-        model=completion.model,
+        model=backend.model,
         prompt_sha256=prompt_sha256(prompt),
         template_sha256=prompt.template_sha256,
         seed_ids=prompt.seed_ids,
-        finish_reason=completion.finish_reason,
-        usage=completion.usage,
-        latency_s=completion.latency_s,
     )
+
+
+def _answered(before: Provenance, answer: Answered, revision: int, cost: float | None) -> Provenance:
+    completion = answer.completion
+    return before.model_copy(
+        update={
+            "model": completion.model,
+            "finish_reason": completion.finish_reason,
+            "usage": completion.usage,
+            "latency_s": completion.latency_s,
+            "attempts": answer.attempts,
+            "revision": revision,
+            "cost": cost,
+        }
+    )
+
+
+def _corrected(prompt: Prompt, completion: Completion, rejection: Rejection) -> Prompt:
+    """Return the prompt that shows the model its answer and what is wrong with it."""
+    wrong = f"That answer could not be used: {rejection.detail}. Reply once more, in exactly the format asked for."
+    more = (Message(role="assistant", content=completion.text), Message(role="user", content=wrong))
+    return prompt.model_copy(update={"messages": (*prompt.messages, *more)})
 
 
 def prompt_sha256(prompt: Prompt) -> str:
@@ -280,10 +350,11 @@ def prompt_sha256(prompt: Prompt) -> str:
 async def generate_into(
     folder: RunFolder,
     records: Iterable[ImageRecord],
-    backend: Backend | None,
+    asker: Asker | None,
     *,
     types: Sequence[str],
     renderer: PromptRenderer,
+    corrections: int,
     on_outcome: Callable[[Outcome], None],
 ) -> None:
     """Run `generate` into an open run folder, skipping what it already holds."""
@@ -293,11 +364,71 @@ async def generate_into(
         on_outcome(outcome)
 
     samples = generate(
-        records, backend, types=types, renderer=renderer, skip=frozenset(folder.done), on_rejection=keep
+        records,
+        types=types,
+        renderer=renderer,
+        skip=folder.done,
+        on_rejection=keep,
+        asker=asker,
+        corrections=corrections,
     )
     async with aclosing(samples) as rows:
         async for sample in rows:
             keep(sample)
+
+
+def rebuild(run: Path) -> tuple[Counter[str], Counter[str]]:
+    """Make a run's samples anew from its journal, with the parsers and checks of today; nothing is asked.
+
+    What needs no model is made anew from the records; requests that failed for good stay as they are.
+
+    Returns:
+        Counts of the kept by instruction type, and of the rejected by reason.
+
+    Raises:
+        InputError: there is no journal, or the folder cannot be written.
+    """
+    path = run / JOURNAL
+    if not path.is_file():
+        raise InputError("has no journal", where=run, remedy="Name a run folder that asked a model.")
+    with Journal(path) as journal:
+        return rewrite(run, _rebuilt(run, journal))
+
+
+def _rebuilt(run: Path, journal: Journal) -> Iterator[Outcome]:
+    for sample in _rows_if_any(run):
+        kind = instruction(sample.instruction)
+        if not kind.asks_model:
+            yield _direct(sample.record, cast(DirectInstruction, kind))
+    answered: set[tuple[str, str]] = set()
+    for (record_id, name), entries in groupby(
+        journal.entries(), lambda entry: (entry.record_id, entry.instruction)
+    ):
+        answered.add((record_id, name))
+        yield _last_outcome(list(entries))
+    for rejection in read_rejections(run):
+        key = (rejection.record_id, rejection.instruction)
+        if rejection.stage in {"backend", "prompt"} and key not in answered:
+            yield rejection
+
+
+def _rows_if_any(run: Path) -> Iterator[Sample]:
+    return read_samples(run) if (run / SAMPLES).is_file() else iter(())
+
+
+def _last_outcome(entries: Sequence[Entry]) -> Outcome:
+    """Return what came of a row: the first answer that is kept, or the last."""
+    cost: float | None = None
+    for entry in entries:
+        record = ImageRecord.model_validate(entry.context["record"])
+        before = Provenance.model_validate(entry.context["provenance"])
+        cost = cost if entry.cost is None else (cost or 0.0) + entry.cost
+        answer = Answered(entry.completion, entry.attempts, entry.cost, replayed=True)
+        kind = cast(AskedInstruction, instruction(entry.instruction))
+        outcome = judge(record, kind, entry.completion, _answered(before, answer, entry.revision, cost))
+        if isinstance(outcome, Sample):
+            return outcome
+    return outcome
 
 
 def manifest_of(

@@ -177,6 +177,9 @@ class Provenance(_Frozen):
         finish_reason: See `Completion`.
         usage: See `Completion`.
         latency_s: See `Completion`.
+        attempts: How often the request was sent before it was answered; 0 where no model was asked.
+        revision: How often the model was shown what was wrong with its answer before.
+        cost: In the price table's currency, corrections included; None where the price is unknown.
     """
 
     backend: str
@@ -187,6 +190,9 @@ class Provenance(_Frozen):
     finish_reason: str = "stop"
     usage: Usage = Usage()
     latency_s: float = 0.0
+    attempts: int = 0
+    revision: int = 0
+    cost: float | None = None
 
 
 class Sample(_Frozen):

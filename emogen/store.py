@@ -10,7 +10,7 @@ import fcntl
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from emogen.errors import InputError, shorten
 from emogen.schemas import Rejection, Sample
 
 __all__ = [
+    "JOURNAL",
     "MANIFEST",
     "REJECTIONS",
     "SAMPLES",
@@ -31,11 +32,13 @@ __all__ = [
     "read_manifest",
     "read_rejections",
     "read_samples",
+    "rewrite",
 ]
 
 SAMPLES: Final = "samples.jsonl"
 REJECTIONS: Final = "rejections.jsonl"
 MANIFEST: Final = "run.json"
+JOURNAL: Final = "journal.sqlite"
 LOCK: Final = ".lock"
 
 M = TypeVar("M", bound=BaseModel)
@@ -109,6 +112,7 @@ class RunFolder:
         self._join(before)
         for sample in _rows_of(self.path / SAMPLES, Sample):
             self._count(sample)
+            self.done.add((sample.record.id, sample.instruction))
         self._drop_failed_requests()
 
     def _compare(self, before: dict[str, Any]) -> None:
@@ -139,6 +143,7 @@ class RunFolder:
         answered = [rejection for rejection in rejections if rejection.stage != "backend"]
         for rejection in answered:
             self._count(rejection)
+            self.done.add((rejection.record_id, rejection.instruction))
         if len(answered) < len(rejections):
             lines = b"".join(orjson.dumps(row.model_dump()) + b"\n" for row in answered)
             _replace(self.path / REJECTIONS, lines)
@@ -159,16 +164,54 @@ class RunFolder:
     def _count(self, outcome: Sample | Rejection) -> None:
         if isinstance(outcome, Sample):
             self.kept[outcome.instruction] += 1
-            self.done.add((outcome.record.id, outcome.instruction))
         else:
             self.rejected[outcome.reason] += 1
-            self.done.add((outcome.record_id, outcome.instruction))
 
     def _write_manifest(self, state: str) -> None:
         """Write `run.json` in one piece, with the counts so far."""
         counts = {"kept": dict(sorted(self.kept.items())), "rejected": dict(sorted(self.rejected.items()))}
         text = orjson.dumps({**self.manifest, "state": state, "counts": counts}, option=orjson.OPT_INDENT_2)
         _replace(self.path / MANIFEST, text + b"\n")
+
+
+def rewrite(run: Path, outcomes: Iterable[Sample | Rejection]) -> tuple[Counter[str], Counter[str]]:
+    """Replace the rows of a run folder in one piece, and return the new counts of kept and rejected.
+
+    Raises:
+        InputError: there is no run, it is open in another process, or it cannot be written.
+    """
+    manifest = read_manifest(run)
+    if manifest is None:
+        raise InputError("is no run folder", where=run, remedy="Name one that `emogen generate` made.")
+    kept: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
+    new = {name: run / f"{name}.new" for name in (SAMPLES, REJECTIONS)}
+    try:
+        with ExitStack() as opened:
+            _lock(opened.enter_context((run / LOCK).open("ab")), run)
+            for path in new.values():
+                path.unlink(missing_ok=True)
+            rows = {name: opened.enter_context(_Rows(path)) for name, path in new.items()}
+            for outcome in outcomes:
+                if isinstance(outcome, Sample):
+                    kept[outcome.instruction] += 1
+                    rows[SAMPLES].add(outcome.model_dump(mode="json"))
+                else:
+                    rejected[outcome.reason] += 1
+                    rows[REJECTIONS].add(outcome.model_dump(mode="json"))
+            for name, path in new.items():
+                path.replace(run / name)
+            manifest["counts"] = {
+                "kept": dict(sorted(kept.items())),
+                "rejected": dict(sorted(rejected.items())),
+            }
+            _replace(run / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
+    except OSError as error:
+        raise _unwritable(run, error) from error
+    finally:
+        for path in new.values():
+            path.unlink(missing_ok=True)
+    return kept, rejected
 
 
 class _Rows:

@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from command_line import Emogen, Ran
 from openai_stub import OpenAIStub
 
 
@@ -28,15 +29,6 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def stub() -> Iterator[OpenAIStub]:
     with OpenAIStub() as server:
         yield server
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Emogen = Callable[..., Ran]
 
 
 @pytest.fixture

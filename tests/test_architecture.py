@@ -11,9 +11,11 @@ ROOT = Path(__file__).parents[1]
 PICTURE = [
     {"emogen"},
     {"cli"},
+    {"cli_generate"},
     {"pipeline", "setup_local"},
+    {"asking"},
     {"sources", "perception", "instructions", "backends", "checks", "store", "exporters", "report"},
-    {"prompts", "admission", "journal"},
+    {"prompts", "admission", "journal", "prices"},
     {"resources", "registry", "terminal"},
     {"schemas"},
     {"labels", "protocol"},

@@ -5,7 +5,7 @@ Adding one is a file here and a line below. Its factory takes `BackendOptions` a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -20,6 +20,8 @@ __all__ = [
     "Backend",
     "BackendOptions",
     "RequestError",
+    "ThrottledError",
+    "TransientError",
     "choices",
     "open_backend",
     "wants_json",
@@ -40,6 +42,36 @@ class RequestError(BackendError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class ThrottledError(BackendError):
+    """The server asked for patience (429): the request itself is fine, and is sent again later.
+
+    Args:
+        detail: What the server said, without secrets.
+        retry_after_s: Seconds that it asked to wait; None where it did not say.
+    """
+
+    def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"rate_limited: {detail}")
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+class TransientError(BackendError):
+    """One attempt failed in a way that may pass (a 500, a dropped connection, a time-out, half an answer).
+
+    Args:
+        reason: Short reason code, kept if no further attempt succeeds.
+        detail: What was seen, without secrets.
+        retry_after_s: Seconds that the server asked to wait; None where it did not say.
+    """
+
+    def __init__(self, reason: str, detail: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True)
@@ -79,6 +111,8 @@ class Backend(Protocol):
         in_flight: How many requests may be under way at once.
         parameters: What influences the answers, for the manifest; never a secret.
         notice: One line that the user must know before using the answers, or empty.
+        takes_corrections: Whether showing the model what was wrong with its answer can help.
+        rate_headers: The rate-limit headers of the last reply, names in lower case; empty where there are none.
     """
 
     name: str
@@ -87,11 +121,15 @@ class Backend(Protocol):
     in_flight: int
     parameters: dict[str, Any]
     notice: str
+    takes_corrections: bool
+    rate_headers: Mapping[str, str]
 
     async def complete(self, prompt: Prompt) -> Completion:
-        """Ask once, retries included.
+        """Make one attempt; `emogen.asking.Asker` adds journal, limits and retries.
 
         Raises:
+            ThrottledError: the server asks for patience.
+            TransientError: this attempt failed, and another may not.
             RequestError: this request failed for good.
             BackendError: no request can succeed (no key, no such model, no server).
         """

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import orjson
 
@@ -75,6 +75,8 @@ class EmbeddedBackend:
     model = MODEL_NAME
     structured = True
     in_flight = 1
+    takes_corrections = False
+    rate_headers: ClassVar[dict[str, str]] = {}
     notice = (
         "the embedded model is a demonstration model: it shows the machinery, its texts are no training data"
     )

@@ -6,10 +6,8 @@ at high concurrency. Nothing is sent before the first `complete`.
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import os
-import random
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +15,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from emogen.backends import BackendOptions, RequestError
+from emogen.backends import BackendOptions, RequestError, ThrottledError, TransientError
 from emogen.backends.capabilities import capabilities, model_names, refuse_retired, replacements
 from emogen.errors import BackendError, CredentialError, InputError, shorten
 from emogen.schemas import Completion, Prompt, Usage
@@ -28,10 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIBackend", "strict_schema"]
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
-ATTEMPTS: Final = 5
 # A server that never answered anything is not there: a new user should not wait for five attempts to learn it.
 ATTEMPTS_TO_REACH: Final = 2
-DEFAULT_IN_FLIGHT: Final = 16
+DEFAULT_IN_FLIGHT: Final = 64
 MAX_WAIT_S: Final = 60.0
 CONNECT_TIMEOUT_S: Final = 10.0
 # Shorter ones are the placeholders that local servers take ("EMPTY", "none"), which are words of answers, too.
@@ -43,6 +40,7 @@ class OpenAIBackend:
 
     name = "openai"
     notice = ""
+    takes_corrections = True
 
     def __init__(self, options: BackendOptions) -> None:
         if not options.model:
@@ -58,6 +56,8 @@ class OpenAIBackend:
         self._key = _key(options)
         self._secret = self._key.encode() if len(self._key) >= SECRET_FROM_CHARS else b""
         self._reached = False
+        self._missed = 0
+        self.rate_headers: dict[str, str] = {}
         self._takes = capabilities(self.model)
         known = self._takes.answers[0] if self._takes.answers else "text"
         self._answer_format = options.answer_format or known
@@ -79,30 +79,22 @@ class OpenAIBackend:
             self.parameters["base_url"] = self._base_url
 
     async def complete(self, prompt: Prompt) -> Completion:
-        """Ask, and ask again after a passing failure, up to five attempts; a 429 waits as long as it says."""
-        body = orjson.dumps(self._body(prompt))
-        for attempt in range(1, ATTEMPTS + 1):
-            begin = time.perf_counter()
-            try:
-                status, headers, raw = await self._post(body)
-            except OSError as error:
-                slow = isinstance(error, TimeoutError)
-                if attempt == (ATTEMPTS if slow or self._reached else ATTEMPTS_TO_REACH):
-                    raise self._unreachable(error) from error
-                await asyncio.sleep(_backoff_s(attempt))
-                continue
-            self._reached = True
-            if status == 200:
-                return self._read(raw, time.perf_counter() - begin)
-            if (status not in {408, 409, 429} and status < 500) or _is_out_of_credit(raw):
-                raise self._refused(status, headers, raw)
-            if attempt == ATTEMPTS:
-                raise RequestError(
-                    "rate_limited" if status == 429 else "server_error",
-                    f"HTTP {status}: {_message(raw)}",
-                )
-            await asyncio.sleep(_retry_after_s(headers) or _backoff_s(attempt))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        """Make one attempt."""
+        begin = time.perf_counter()
+        try:
+            status, headers, raw = await self._post(orjson.dumps(self._body(prompt)))
+        except OSError as error:
+            raise self._unreachable(error) from error
+        self._reached = True
+        if status == 200:
+            self.rate_headers = {name: value for name, value in headers.items() if "ratelimit" in name}
+            return self._read(raw, time.perf_counter() - begin)
+        if (status not in {408, 409, 429} and status < 500) or _is_out_of_credit(raw):
+            raise self._refused(status, headers, raw)
+        detail, wait_s = f"HTTP {status}: {_message(raw)}", _retry_after_s(headers)
+        if status == 429:
+            raise ThrottledError(detail, wait_s)
+        raise TransientError("server_error", detail, wait_s)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -143,7 +135,8 @@ class OpenAIBackend:
             async with self._session.post(
                 f"{self._base_url}/chat/completions", data=body, allow_redirects=False
             ) as reply:
-                return reply.status, dict(reply.headers), self._without_key(await reply.read())
+                headers = {name.lower(): value for name, value in reply.headers.items()}
+                return reply.status, headers, self._without_key(await reply.read())
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
 
@@ -165,7 +158,7 @@ class OpenAIBackend:
                 latency_s=round(latency_s, 3),
             )
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise RequestError("unreadable_reply", _message(raw) or "an empty body") from error
+            raise TransientError("unreadable_reply", _message(raw) or "an empty body") from error
 
     def _refused(self, status: int, headers: dict[str, str], raw: bytes) -> BackendError:
         message = _message(raw)
@@ -185,7 +178,7 @@ class OpenAIBackend:
                 remedy=self._instead(),
             )
         if 300 <= status < 400:
-            place = next((value for name, value in headers.items() if name.lower() == "location"), "nowhere")
+            place = headers.get("location", "nowhere")
             return BackendError(
                 f"{self._base_url} sends us on to {shorten(place)} (HTTP {status})",
                 remedy="Name the address itself with --base-url.",
@@ -201,10 +194,11 @@ class OpenAIBackend:
 
     def _unreachable(self, error: OSError) -> BackendError:
         if isinstance(error, TimeoutError):
-            return RequestError("timeout", f"no answer within {self._timeout_s:g} s, {ATTEMPTS} attempts")
+            return TransientError("timeout", f"no answer within {self._timeout_s:g} s")
         detail = shorten(error, 160)
-        if self._reached:
-            return RequestError("unreachable", f"{self._base_url}: {detail}")
+        self._missed += 1
+        if self._reached or self._missed < ATTEMPTS_TO_REACH:
+            return TransientError("unreachable", f"{self._base_url}: {detail}")
         return BackendError(
             f"cannot be reached: {detail}",
             where=self._base_url,
@@ -288,17 +282,11 @@ def _key(options: BackendOptions) -> str:
     return key
 
 
-def _backoff_s(attempt: int) -> float:
-    # Jitter spreads the retries of rows that failed together.
-    return min(0.5 * 2.0**attempt, MAX_WAIT_S) * random.uniform(0.5, 1.0)
-
-
 def _retry_after_s(headers: dict[str, str]) -> float | None:
     """Return how long the server asks to wait, in seconds; None where it does not say."""
-    lower = {name.lower(): value.strip() for name, value in headers.items()}
-    wait_s = _number(lower.get("retry-after-ms")) / 1000 or _number(lower.get("retry-after"))
-    if not wait_s and "retry-after" in lower:
-        wait_s = _seconds_until(lower["retry-after"])
+    wait_s = _number(headers.get("retry-after-ms")) / 1000 or _number(headers.get("retry-after"))
+    if not wait_s and "retry-after" in headers:
+        wait_s = _seconds_until(headers["retry-after"])
     return min(wait_s, MAX_WAIT_S) if wait_s > 0 else None
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -45,15 +46,20 @@ class ScriptedBackend:
     Args:
         answers: The script.
         structured: Whether prompts ask for JSON.
+        takes_corrections: Whether an answer that cannot be read is followed by a correction.
     """
 
     name = "scripted"
     model = "scripted"
     in_flight = 1
     notice = ""
+    rate_headers: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, answers: list[ScriptedAnswer], *, structured: bool = False) -> None:
+    def __init__(
+        self, answers: list[ScriptedAnswer], *, structured: bool = False, takes_corrections: bool = False
+    ) -> None:
         self.structured = structured
+        self.takes_corrections = takes_corrections
         self.parameters: dict[str, Any] = {}
         self.prompts: list[Prompt] = []
         self._waiting = list(answers)
@@ -83,7 +89,8 @@ def open_scripted(options: BackendOptions) -> ScriptedBackend:
         raise InputError("scripted has no --base-url", remedy="Leave it out: no server is asked.")
     path = Path(options.model)
     backend = ScriptedBackend(list(_read(path)), structured=options.answer_format not in (None, "text"))
-    backend.parameters = {"answers": path.name}
+    # The journal addresses answers by what was asked of whom: another script is somebody else.
+    backend.parameters = {"answers": path.name, "sha256": sha256(path.read_bytes()).hexdigest()}
     return backend
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Emogen, Ran
+from command_line import Emogen, Ran
 from openai_stub import OpenAIStub, Reply
 
 INPUT, BACKEND, USAGE = 2, 4, 2

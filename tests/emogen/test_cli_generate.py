@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Emogen
+from command_line import Emogen
 from openai_stub import CONVERSATION, REASONING, OpenAIStub, Reply, completion
 
 SECRET = "sk-planted-0123456789abcdef"
@@ -154,14 +154,14 @@ def test_a_secret_stays_one(
         lambda headers: echo(headers, 401, ""),
     ]
     words = ["generate", records_file(4), "--types", "reasoning", "--backend", "openai:m", "--in-flight", 1]
-    ran = emogen(*words, "--base-url", stub.url, "--out", tmp_path / "run")
+    ran = emogen(*words, "--corrections", 0, "--base-url", stub.url, "--out", tmp_path / "run")
     assert ran.code == 4
     assert seen == [f"Bearer {SECRET}"] * 4
     assert len(ids(tmp_path / "run")) == 1
     assert len(rows(tmp_path / "run" / "rejections.jsonl")) == 2
     written = b"".join(path.read_bytes() for path in (tmp_path / "run").iterdir())
     assert b"With *** the rocket" in written
-    for text in (written.decode(), ran.out, ran.err):
+    for text in (written.decode("utf-8", "replace"), ran.out, ran.err):
         assert "planted" not in text
 
 

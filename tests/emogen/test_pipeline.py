@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from openai_stub import CONVERSATION, REASONING
@@ -28,6 +28,8 @@ class Steered:
     name = "steered"
     model = "steered-1"
     structured = True
+    takes_corrections = False
+    rate_headers: ClassVar[dict[str, str]] = {}
     notice = ""
 
     def __init__(self, answer: Answer | None = None, in_flight: int = 4) -> None:
@@ -205,7 +207,7 @@ async def test_a_broken_record_loses_nothing_before_it() -> None:
     assert sorted(sample.record.id for sample in samples) == [f"r{i}" for i in range(1, 7)]
 
 
-@pytest.mark.parametrize(("count", "asked"), [(2, 2), (500, 8)])
+@pytest.mark.parametrize(("count", "asked"), [(2, 2), (500, 12)])
 async def test_requests_that_all_fail(count: int, asked: int) -> None:
     """Where not one request is answered, a single error says so, early where there are many."""
 

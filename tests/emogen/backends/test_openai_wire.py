@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from openai_stub import OpenAIStub, Reply, completion
 
+from emogen.admission import Admission, Limits
+from emogen.asking import Asker
 from emogen.backends import BackendOptions, RequestError, open_backend
 from emogen.backends.openai import OpenAIBackend, strict_schema
 from emogen.errors import BackendError, CredentialError, InputError
 from emogen.instructions.conversation import Conversation
 from emogen.prompts import PromptRenderer
-from emogen.schemas import ImageRecord, Message, Prompt
+from emogen.schemas import Completion, ImageRecord, Message, Prompt
 
 SECRET = "sk-planted-0123456789abcdef"
 PROMPT = Prompt(
@@ -47,15 +49,20 @@ async def connect(stub: OpenAIStub) -> AsyncIterator[Open]:
         await backend.aclose()
 
 
+async def ask(backend: OpenAIBackend) -> Completion:
+    """Ask with retries, as a run does."""
+    return (await Asker(backend, Admission(Limits(in_flight=4))).ask(PROMPT)).completion
+
+
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Record how long the backend would wait before asking again, and do not wait."""
+    """Record how long the asker would wait before asking again, and do not wait."""
     waited: list[float] = []
 
     async def sleep(delay_s: float) -> None:
         waited.append(delay_s)
 
-    monkeypatch.setattr("emogen.backends.openai.asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("emogen.asking.asyncio", SimpleNamespace(sleep=sleep))
     return waited
 
 
@@ -143,10 +150,10 @@ def in_two_seconds(zone: str) -> str:
         ({"Retry-After": in_two_seconds("GMT")}, 0.1, 3),
         ({"Retry-After": in_two_seconds("-0000")}, 0.1, 3),
         ({"Retry-After": "86400"}, 60, 60),
-        ({"Retry-After": "whenever"}, 0.5, 1),
-        ({"Retry-After": "-1"}, 0.5, 1),
-        ({"Retry-After": "nan"}, 0.5, 1),
-        ({}, 0.5, 1),
+        ({"Retry-After": "whenever"}, 0.25, 0.5),
+        ({"Retry-After": "-1"}, 0.25, 0.5),
+        ({"Retry-After": "nan"}, 0.25, 0.5),
+        ({}, 0.25, 0.5),
     ],
 )
 async def test_429_waits_as_long_as_it_says(
@@ -159,7 +166,7 @@ async def test_429_waits_as_long_as_it_says(
 ) -> None:
     """A 429 is asked again after the time that it names: seconds, milliseconds or a date, a minute at most."""
     stub.plan = [Reply(429, {"error": {"message": "slow down"}}, headers)]
-    await connect().complete(PROMPT)
+    await ask(connect())
     (waited,) = waits
     assert least_s <= waited <= most_s
     assert len(stub.bodies) == 2
@@ -175,7 +182,7 @@ async def test_passing_failures_are_asked_again(
 ) -> None:
     """A failure that may pass is followed by a second attempt, which succeeds."""
     stub.plan = [passing]
-    answer = await connect().complete(PROMPT)
+    answer = await ask(connect())
     assert answer.text
     assert (len(stub.bodies), len(waits)) == (2, 1)
 
@@ -183,15 +190,14 @@ async def test_passing_failures_are_asked_again(
 @pytest.mark.parametrize(
     ("reply", "reason", "requests"),
     [
-        (Reply(429, {"error": {"message": "slow down"}}), "rate_limited", 5),
         (Reply(500, {"error": "it broke"}), "server_error", 5),
         (Reply(400, {"error": {"message": "no such field"}}), "bad_request", 1),
-        (Reply(body=b'{"choices": [{"mess'), "unreadable_reply", 1),
-        (Reply(body=b""), "unreadable_reply", 1),
-        (Reply(body={"error": {"message": "upstream died"}}), "unreadable_reply", 1),
-        (Reply(body={"choices": []}), "unreadable_reply", 1),
-        (Reply(body=completion("", content=["a", "list"])), "unreadable_reply", 1),
-        (Reply(body=[1, 2]), "unreadable_reply", 1),
+        (Reply(body=b'{"choices": [{"mess'), "unreadable_reply", 5),
+        (Reply(body=b""), "unreadable_reply", 5),
+        (Reply(body={"error": {"message": "upstream died"}}), "unreadable_reply", 5),
+        (Reply(body={"choices": []}), "unreadable_reply", 5),
+        (Reply(body=completion("", content=["a", "list"])), "unreadable_reply", 5),
+        (Reply(body=[1, 2]), "unreadable_reply", 5),
     ],
 )
 async def test_one_request_fails_with_a_reason(
@@ -200,16 +206,30 @@ async def test_one_request_fails_with_a_reason(
     """A request that fails for good is a RequestError with a reason code, after as many attempts as make sense."""
     stub.default = reply
     with pytest.raises(RequestError) as caught:
-        await connect().complete(PROMPT)
+        await ask(connect())
     assert caught.value.reason == reason
     assert caught.value.detail
     assert len(stub.bodies) == requests
 
 
+async def test_endless_429s_fail_the_request(
+    stub: OpenAIStub, connect: Open, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 429 uses up no attempt; a request that is refused for longer than the patience lasts is given up."""
+    stub.plan = [Reply(429)] * 20
+    assert (await ask(connect())).text
+    assert len(stub.bodies) == 21
+    monkeypatch.setattr("emogen.asking.MAX_THROTTLED_S", 0.0)
+    stub.default = Reply(429, {"error": {"message": "slow down"}})
+    with pytest.raises(RequestError, match="slow down") as caught:
+        await ask(connect())
+    assert caught.value.reason == "rate_limited"
+
+
 async def test_a_refusal_is_named_by_its_finish_reason(stub: OpenAIStub, connect: Open) -> None:
     """A structured refusal arrives as text with the finish reason `refusal`."""
     stub.plan = [Reply(body=completion("", content=None, refusal="I will not."))]
-    answer = await connect().complete(PROMPT)
+    answer = await ask(connect())
     assert (answer.text, answer.finish_reason) == ("I will not.", "refusal")
 
 
@@ -246,7 +266,7 @@ async def test_what_ends_the_run(
     """What no repetition mends is an error for the whole run, after one request, with its remedy."""
     stub.default = reply
     with pytest.raises(kind, match=expected) as caught:
-        await connect(model).complete(PROMPT)
+        await ask(connect(model))
     assert not isinstance(caught.value, RequestError)
     assert len(stub.bodies) == 1
 
@@ -258,7 +278,7 @@ async def test_nobody_listens(connect: Open, waits: list[float]) -> None:
     with pytest.raises(
         BackendError, match=rf"cannot be reached: .*127\.0\.0\.1:{port}.*--base-url"
     ) as caught:
-        await connect(base_url=f"http://127.0.0.1:{port}/v1").complete(PROMPT)
+        await ask(connect(base_url=f"http://127.0.0.1:{port}/v1"))
     assert not isinstance(caught.value, RequestError)
     assert len(waits) == 1
 
@@ -268,10 +288,10 @@ async def test_a_server_that_goes_away_fails_the_request_alone(
 ) -> None:
     """Once a server has answered, losing it fails this request, not the run."""
     backend = connect()
-    await backend.complete(PROMPT)
+    await ask(backend)
     stub.default = Reply(cut=True)
     with pytest.raises(RequestError) as caught:
-        await backend.complete(PROMPT)
+        await ask(backend)
     assert caught.value.reason == "unreachable"
     assert len(stub.bodies) == 6
 
@@ -279,11 +299,11 @@ async def test_a_server_that_goes_away_fails_the_request_alone(
 async def test_timeout(stub: OpenAIStub, connect: Open, waits: list[float]) -> None:
     """An attempt that takes longer than the time-out is given up and repeated."""
     stub.plan = [Reply(delay_s=5)]
-    await connect(timeout_s=0.2).complete(PROMPT)
+    await ask(connect(timeout_s=0.2))
     assert len(stub.bodies) == 2
     stub.default = Reply(delay_s=5)
     with pytest.raises(RequestError, match=r"no answer within 0\.05 s") as caught:
-        await connect(timeout_s=0.05).complete(PROMPT)
+        await ask(connect(timeout_s=0.05))
     assert caught.value.reason == "timeout"
 
 
@@ -333,11 +353,11 @@ async def test_an_echoed_key_is_cut_out(
     stub.plan = [echo(status)]
     backend = connect()
     if status == 200:
-        seen = str(await backend.complete(PROMPT))
+        seen = str(await ask(backend))
         assert "You sent Bearer ***." in seen
     else:
         with pytest.raises(BackendError) as caught:
-            await backend.complete(PROMPT)
+            await ask(backend)
         seen = f"{caught.value} {caught.value.__dict__}"
         assert "Bearer" in seen
     assert "planted" not in seen
@@ -350,4 +370,4 @@ async def test_a_placeholder_key_is_a_word_like_any_other(
     """The placeholders that local servers take as a key are not cut out of the answers."""
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     stub.plan = [Reply(text="There is none.")]
-    assert (await connect().complete(PROMPT)).text == "There is none."
+    assert (await ask(connect())).text == "There is none."

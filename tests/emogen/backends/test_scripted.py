@@ -48,7 +48,7 @@ async def test_a_file_of_answers(tmp_path: Path) -> None:
     backend = open_backend(f"scripted:{path}")
     assert (await backend.complete(prompt())).text == "héllo"
     assert backend.structured is False
-    assert backend.parameters == {"answers": "answers.jsonl"}
+    assert backend.parameters["answers"] == "answers.jsonl"
     assert open_backend(f"scripted:{path}", BackendOptions(answer_format="json_schema")).structured is True
 
 

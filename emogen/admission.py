@@ -1,0 +1,257 @@
+"""When a request may be sent: so many a minute, so many tokens a minute, so many at once, for so much money.
+
+The limits a minute are token buckets, from the user's flags or learnt from the server's headers. The number in flight
+adapts: it grows while every place is taken, and shrinks on the *share* of 429 answers in a window. A few random 429s
+leave it alone; a full server brings it down to what the server holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from emogen.errors import EmovitError
+
+__all__ = ["Admission", "CostLimitError", "Limits", "Ticket"]
+
+# A window in which so large a share was refused means that the server is full, not that it is moody.
+FULL_SHARE: Final = 0.25
+WINDOW: Final = 64
+FIRST_IN_FLIGHT: Final = 32
+# A bucket holds the allowance of so many seconds: enough for a burst, too little to exhaust a minute at once.
+BURST_S: Final = 5.0
+
+
+class CostLimitError(EmovitError):
+    """The next request might cost more than is left; nothing was sent."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the user allows; None is no limit.
+
+    Attributes:
+        requests_per_minute: Requests a minute.
+        tokens_per_minute: Tokens a minute, prompt and answer together.
+        in_flight: Most requests at once.
+        max_cost: Most money, in the currency of the prices.
+    """
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    in_flight: int = 64
+    max_cost: float | None = None
+
+
+@dataclass
+class _Bucket:
+    """A token bucket: `per_minute` flow in evenly, up to the allowance of a burst."""
+
+    per_minute: float
+    now_s: float
+    level: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.level = self.capacity
+
+    @property
+    def capacity(self) -> float:
+        return max(1.0, self.per_minute * BURST_S / 60)
+
+    def wait_s(self, amount: float, now_s: float) -> float:
+        """Return the seconds until `amount` may be taken; 0 if now."""
+        self.level = min(self.capacity, self.level + (now_s - self.now_s) * self.per_minute / 60)
+        self.now_s = now_s
+        # More than the bucket holds is let through once it is full, and owed afterwards.
+        missing = min(amount, self.capacity) - self.level
+        return max(0.0, missing * 60 / self.per_minute)
+
+    def take(self, amount: float) -> None:
+        self.level -= amount
+
+
+@dataclass(slots=True)
+class Ticket:
+    """The right to one request, with what was reserved for it."""
+
+    tokens: float
+    cost: float
+    limit: int = 0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    ticket: Ticket
+    admitted: asyncio.Future[None]
+
+
+class Admission:
+    """The gate that all requests of a run pass through, first come, first served.
+
+    Args:
+        limits: What the user allows.
+        spent: Money that the run has cost already, when it is resumed.
+    """
+
+    def __init__(self, limits: Limits, spent: float = 0.0) -> None:
+        self._limits = limits
+        self.spent = spent
+        self.refused = 0
+        self._reserved = 0.0
+        self._in_flight = 0
+        self.limit = min(limits.in_flight, FIRST_IN_FLIGHT)
+        self._steady = False
+        self._outcomes: deque[bool] = deque()
+        self._successes = 0
+        self._paused_until_s = 0.0
+        self._waiting: deque[_Waiting] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        now_s = time.monotonic()
+        self._requests = _bucket(limits.requests_per_minute, now_s)
+        self._tokens = _bucket(limits.tokens_per_minute, now_s)
+
+    async def enter(self, tokens: float, cost: float = 0.0) -> Ticket:
+        """Wait until a request of about `tokens` may be sent, and reserve its tokens and its money.
+
+        Raises:
+            CostLimitError: its cost might exceed what is left of `max_cost`, with what is in flight counted in.
+        """
+        ticket = Ticket(tokens, cost)
+        waiting = _Waiting(ticket, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._pump()
+        try:
+            await waiting.admitted
+        except asyncio.CancelledError:
+            if waiting.admitted.done() and not waiting.admitted.cancelled():
+                self.leave(ticket)
+            else:
+                self._waiting.remove(waiting)
+            raise
+        return ticket
+
+    def succeeded(self, ticket: Ticket, tokens: float, cost: float) -> None:
+        """Close a ticket with what the request really took; the difference to the reserve is given back."""
+        if self._tokens is not None:
+            self._tokens.take(tokens - ticket.tokens)
+        self.spent += cost
+        self._note(accepted=True)
+        self.leave(ticket)
+
+    def refused_by_server(self, ticket: Ticket) -> None:
+        """Close the ticket of a request that was answered with 429: the slot is free while it waits."""
+        self.refused += 1
+        if self._tokens is not None:
+            self._tokens.take(-ticket.tokens)
+        # A refusal of a request sent under an earlier, larger limit says nothing about this one.
+        if ticket.limit <= self.limit or not self._steady:
+            self._note(accepted=False)
+        self.leave(ticket)
+
+    def leave(self, ticket: Ticket) -> None:
+        """Free the slot of a request and what was reserved for it."""
+        self._in_flight -= 1
+        self._reserved -= ticket.cost
+        self._pump()
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Take over the limits that the server's headers state, where the user set none.
+
+        Absent, negative and zero values mean that the server does not say.
+        """
+        now_s = time.monotonic()
+        requests, tokens = _number(headers, "limit-requests"), _number(headers, "limit-tokens")
+        if requests and self._limits.requests_per_minute is None:
+            self._requests = _renewed(self._requests, requests, now_s)
+        if tokens and self._limits.tokens_per_minute is None:
+            self._tokens = _renewed(self._tokens, tokens, now_s)
+
+    def _note(self, *, accepted: bool) -> None:
+        """Count one outcome, and adapt the number in flight at the end of a window."""
+        self._outcomes.append(accepted)
+        self._successes += accepted
+        if len(self._outcomes) >= WINDOW // 2 and self._refused_share() >= FULL_SHARE:
+            self.limit = max(1, round(self.limit * (1 - self._refused_share())))
+            self._steady = True
+            self._outcomes.clear()
+        elif len(self._outcomes) > WINDOW:
+            self._outcomes.popleft()
+        if accepted and self._waiting and self._successes >= self.limit:
+            # All places were taken for a whole round: try more; by doubling until the server was full once.
+            self._successes = 0
+            self.limit = min(self._limits.in_flight, self.limit + 1 if self._steady else 2 * self.limit)
+
+    def _refused_share(self) -> float:
+        return self._outcomes.count(False) / len(self._outcomes)
+
+    def _pump(self) -> None:
+        """Admit as many as may go, and come back when the next one may."""
+        while self._waiting and self._in_flight < self.limit:
+            first = self._waiting[0]
+            if self._too_dear(first):
+                continue
+            wait_s = self._wait_s(first.ticket)
+            if wait_s > 0:
+                self._come_back(wait_s)
+                return
+            self._waiting.popleft()
+            for bucket, amount in ((self._requests, 1.0), (self._tokens, first.ticket.tokens)):
+                if bucket is not None:
+                    bucket.take(amount)
+            self._in_flight += 1
+            self._reserved += first.ticket.cost
+            first.ticket.limit = self.limit
+            first.admitted.set_result(None)
+
+    def _too_dear(self, waiting: _Waiting) -> bool:
+        most = self._limits.max_cost
+        if most is None or self.spent + self._reserved + waiting.ticket.cost <= most:
+            return False
+        self._waiting.popleft()
+        waiting.admitted.set_exception(
+            CostLimitError(
+                f"the next request may cost {waiting.ticket.cost:.4f}, and of {most:g} are spent {self.spent:.4f} "
+                f"and reserved for what is in flight {self._reserved:.4f}",
+                where="--max-cost",
+                remedy="Raise it and run the same command again: what is paid for is kept.",
+            )
+        )
+        return True
+
+    def _wait_s(self, ticket: Ticket) -> float:
+        now_s = time.monotonic()
+        waits = [self._paused_until_s - now_s]
+        if self._requests is not None:
+            waits.append(self._requests.wait_s(1.0, now_s))
+        if self._tokens is not None:
+            waits.append(self._tokens.wait_s(ticket.tokens, now_s))
+        return max(waits)
+
+    def _come_back(self, wait_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._pump)
+
+
+def _bucket(per_minute: float | None, now_s: float) -> _Bucket | None:
+    return None if per_minute is None else _Bucket(per_minute, now_s)
+
+
+def _renewed(bucket: _Bucket | None, per_minute: float, now_s: float) -> _Bucket:
+    if bucket is None:
+        return _Bucket(per_minute, now_s)
+    bucket.per_minute = per_minute
+    return bucket
+
+
+def _number(headers: Mapping[str, str], name: str) -> float | None:
+    text = headers.get(f"x-ratelimit-{name}", "")
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if value > 0 else None

@@ -1,0 +1,254 @@
+"""Asks a backend: from the journal where the answer is known, otherwise admitted, retried, and made durable.
+
+Three small things around one: `journal` (nothing is paid for twice), `admission` (no limit is broken) and the
+retries. A passing failure is asked again after a growing pause; a 429 waits as long as the server says, gives its slot
+back meanwhile, and uses up no attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from emogen.admission import Admission, Limits, Ticket
+from emogen.backends import Backend, RequestError, ThrottledError, TransientError, open_backend
+from emogen.errors import InputError
+from emogen.journal import Entry, Journal, request_key
+from emogen.prices import Price, price_of
+from emogen.schemas import Completion, Prompt, Usage
+
+__all__ = ["ATTEMPTS", "Answered", "Asker", "complete", "estimated_usage", "open_asker"]
+
+ATTEMPTS: Final = 5
+MAX_PAUSE_S: Final = 60.0
+# A server that refuses one and the same request for so long will go on doing so.
+MAX_THROTTLED_S: Final = 1800.0
+# English text has about four characters a token; the estimate is only what is reserved until the answer comes.
+CHARS_PER_TOKEN: Final = 4
+EXPECTED_ANSWER_TOKENS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer with what it took.
+
+    Attributes:
+        completion: The raw answer.
+        attempts: How often it was sent, refusals with 429 not counted.
+        cost: In the price table's currency; None where the price is unknown.
+        replayed: Whether it came from the journal.
+    """
+
+    completion: Completion
+    attempts: int
+    cost: float | None
+    replayed: bool
+
+
+def estimated_usage(prompt: Prompt) -> Usage:
+    """Return about how many tokens a request will take, without a tokenizer."""
+    chars = sum(len(message.content) for message in prompt.messages)
+    return Usage(prompt_tokens=chars // CHARS_PER_TOKEN, completion_tokens=EXPECTED_ANSWER_TOKENS)
+
+
+class Asker:
+    """One run's way to its backend.
+
+    Args:
+        backend: Who is asked; its `send` makes a single attempt.
+        admission: The gate that every attempt passes.
+        journal: Where answers are kept; None keeps none (a trial, a test).
+        price: Cost of a prompt token and of an answer token; None where it is unknown.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        admission: Admission,
+        journal: Journal | None = None,
+        price: Price | None = None,
+    ) -> None:
+        self.backend = backend
+        self.admission = admission
+        self.replayed = 0
+        self._journal = journal
+        self.price = price
+
+    async def ask(
+        self, prompt: Prompt, *, revision: int = 0, context: dict[str, Any] | None = None
+    ) -> Answered:
+        """Return the answer to `prompt`, known or new; a new one is durable when this returns.
+
+        Args:
+            prompt: What is asked.
+            revision: How many times the row was asked again with a correction.
+            context: Kept beside the answer, see `emogen.journal.Entry`.
+
+        Raises:
+            RequestError: this request failed for good.
+            BackendError: no request can succeed.
+            CostLimitError: the money is used up.
+        """
+        key = request_key(self.backend.model, self.backend.parameters, prompt, revision)
+        known = self._journal.get(key) if self._journal else None
+        if known is not None:
+            self.replayed += 1
+            return Answered(
+                known.completion, known.attempts, self._cost(known.completion.usage), replayed=True
+            )
+        ticket, completion, attempts = await self._admitted(prompt)
+        cost = self._cost(completion.usage)
+        try:
+            if self._journal is not None:
+                # The slot is held until the answer is durable: a kill loses at most what is in flight.
+                await self._journal.put(
+                    Entry(
+                        key,
+                        prompt.record_id,
+                        prompt.instruction,
+                        revision,
+                        attempts,
+                        cost,
+                        completion,
+                        context or {},
+                    )
+                )
+        finally:
+            used = completion.usage.prompt_tokens + completion.usage.completion_tokens
+            self.admission.succeeded(ticket, used, cost or 0.0)
+        return Answered(completion, attempts, cost, replayed=False)
+
+    def _cost(self, usage: Usage) -> float | None:
+        return self.price.of(usage) if self.price else None
+
+    async def _admitted(self, prompt: Prompt) -> tuple[Ticket, Completion, int]:
+        estimate = estimated_usage(prompt)
+        tokens = estimate.prompt_tokens + estimate.completion_tokens
+        attempts = 0
+        first_refusal_s: float | None = None
+        while True:
+            ticket = await self.admission.enter(tokens, self._cost(estimate) or 0.0)
+            try:
+                completion = await self.backend.complete(prompt)
+            except ThrottledError as refusal:
+                self.admission.refused_by_server(ticket)
+                first_refusal_s = first_refusal_s or time.monotonic()
+                if time.monotonic() - first_refusal_s > MAX_THROTTLED_S:
+                    raise RequestError("rate_limited", refusal.detail) from refusal
+                pause_s = refusal.retry_after_s or _backoff_s(1)
+            except TransientError as failure:
+                self.admission.leave(ticket)
+                attempts += 1
+                if attempts == ATTEMPTS:
+                    raise RequestError(failure.reason, failure.detail) from failure
+                pause_s = failure.retry_after_s or _backoff_s(attempts)
+            except BaseException:
+                self.admission.leave(ticket)
+                raise
+            else:
+                self.admission.learn(self.backend.rate_headers)
+                return ticket, completion, attempts + 1
+            await asyncio.sleep(pause_s)
+
+
+async def complete(
+    prompts: Iterable[Prompt],
+    backend: Backend | str,
+    *,
+    journal: Path | None = None,
+    limits: Limits | None = None,
+    prices: Path | None = None,
+) -> AsyncGenerator[tuple[Prompt, Completion | RequestError]]:
+    """Ask a language model about anything, with journal, limits and cost cap, in the order of the answers.
+
+    Leave the loop early only inside `contextlib.aclosing`, so that running requests are cancelled.
+
+    Args:
+        prompts: Read lazily. `record_id` and `instruction` are yours to use; the content decides what is asked anew.
+        backend: A backend, or what `--backend` takes.
+        journal: SQLite file that keeps the answers; the same prompt is then never paid for twice.
+        limits: Requests and tokens a minute, requests in flight, money.
+        prices: A price table that goes before the bundled one.
+
+    Yields:
+        The prompt with its answer, or with the error of its request; one failed request does not end the others.
+
+    Raises:
+        BackendError: no request can succeed.
+        CostLimitError: the money is used up; what was under way is answered first.
+        InputError: a limit on money, and a model without a known price.
+    """
+    opened = open_backend(backend) if isinstance(backend, str) else backend
+    allowed = limits or Limits(in_flight=opened.in_flight)
+    price = price_of(opened.model, prices)
+    with ExitStack() as stack:
+        kept = stack.enter_context(Journal(journal)) if journal else None
+        asker = open_asker(opened, allowed, price, kept)
+        try:
+            async with aclosing(_answers(asker, iter(prompts), 2 * allowed.in_flight)) as answers:
+                async for answer in answers:
+                    yield answer
+        finally:
+            if isinstance(backend, str):
+                await opened.aclose()
+
+
+def open_asker(backend: Backend, limits: Limits, price: Price | None, journal: Journal | None) -> Asker:
+    """Put journal, limits and price around a backend; a run that is resumed has spent what its journal says.
+
+    Raises:
+        InputError: a limit on money, and a model without a known price.
+    """
+    if limits.max_cost is not None and price is None:
+        raise InputError(
+            f"the price of {backend.model!r} is unknown, so its cost cannot be limited",
+            where="--max-cost",
+            remedy='Give it with --prices FILE: [per_million] "NAME" = [prompt, answer].',
+        )
+    spent = journal.spent() if journal is not None and limits.max_cost is not None else 0.0
+    return Asker(backend, Admission(limits, spent), journal, price)
+
+
+async def _answers(
+    asker: Asker, prompts: Iterator[Prompt], workers: int
+) -> AsyncGenerator[tuple[Prompt, Completion | RequestError]]:
+    ready: asyncio.Queue[tuple[Prompt, Completion | RequestError] | None] = asyncio.Queue(maxsize=workers)
+    ended: list[Exception] = []
+
+    async def work() -> None:
+        try:
+            for prompt in prompts:
+                if ended:
+                    break
+                try:
+                    answered = await asker.ask(prompt)
+                except RequestError as error:
+                    await ready.put((prompt, error))
+                else:
+                    await ready.put((prompt, answered.completion))
+        except Exception as error:
+            ended.append(error)
+        await ready.put(None)
+
+    tasks = [asyncio.create_task(work()) for _ in range(workers)]
+    try:
+        for _ in range(workers):
+            while (item := await ready.get()) is not None:
+                yield item
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if ended:
+        raise ended[0]
+
+
+def _backoff_s(failures: int) -> float:
+    # Jitter spreads the retries of rows that failed together.
+    return min(0.25 * 2.0**failures, MAX_PAUSE_S) * random.uniform(0.5, 1.0)

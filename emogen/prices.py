@@ -1,0 +1,79 @@
+"""What an answer costs: a dated table in `emogen/data/prices.toml`, and the user's own before it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from emogen.errors import InputError, shorten
+from emogen.resources import data_file
+from emogen.schemas import Usage
+
+__all__ = ["Price", "price_of"]
+
+
+@dataclass(frozen=True)
+class Price:
+    """The price of one model.
+
+    Attributes:
+        prompt: For a million prompt tokens.
+        answer: For a million answer tokens.
+        currency: Of both.
+        as_of: The day on which it was looked up.
+    """
+
+    prompt: float
+    answer: float
+    currency: str
+    as_of: dt.date
+
+    def of(self, usage: Usage) -> float:
+        """Return what `usage` costs."""
+        return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.answer) / 1e6
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    as_of: dt.date
+    currency: str = "USD"
+    per_million: dict[str, tuple[float, float]]
+
+
+def price_of(model: str, own: Path | None = None) -> Price | None:
+    """Return the price of `model`, or None where it is unknown; a dated snapshot costs what its family costs.
+
+    Args:
+        model: The model's name.
+        own: A price table of the user's, looked up first.
+
+    Raises:
+        InputError: the user's table cannot be read.
+    """
+    for table in map(_read, [own, data_file("prices.toml")] if own else [data_file("prices.toml")]):
+        names = [name for name in table.per_million if model == name or model.startswith(f"{name}-20")]
+        if names:
+            prompt, answer = table.per_million[max(names, key=len)]
+            return Price(prompt, answer, table.currency, table.as_of)
+    return None
+
+
+def _read(path: Path) -> _Table:
+    try:
+        return _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(
+            f"cannot be read: {shorten(error)}", where=path, remedy="Name a TOML price table."
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{'.'.join(map(str, first['loc']))}: {shorten(first['msg'])}",
+            where=path,
+            remedy="Write it like the bundled table: as_of, and [per_million] with MODEL = [prompt, answer].",
+        ) from error
