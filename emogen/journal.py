@@ -73,7 +73,8 @@ class Entry:
 def request_key(model: str, parameters: dict[str, Any], prompt: Prompt, revision: int = 0) -> bytes:
     """Return the SHA-256 of everything that decides what is asked, and for which record.
 
-    Two records that read alike are two requests: each has an answer of its own. The revision is part of it: otherwise a rejected answer would be replayed for ever.
+    Two records that read alike are two requests: each has an answer of its own. The revision is part of it:
+    otherwise a rejected answer would be replayed for ever.
     """
     canonical = orjson.dumps(
         [

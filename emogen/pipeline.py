@@ -17,6 +17,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, cast
 
+import orjson
+
 from emogen.admission import Admission, CostLimitError, Limits
 from emogen.asking import Answered, Asker
 from emogen.backends import Backend, RequestError, open_backend
@@ -206,7 +208,7 @@ class _Work:
         """Ask, and ask again with a correction where the answer cannot be read."""
         assert self._asker is not None
         backend = self._asker.backend
-        prompt = kind.prompt(record, self._renderer, structured=backend.structured)
+        prompt = kind.prompt(record, self._renderer, structured=backend.structured, guided=backend.guided)
         provenance = _provenance(prompt, backend)
         asked, cost = prompt, 0.0
         outcome: Outcome | None = None
@@ -344,7 +346,8 @@ def _corrected(prompt: Prompt, completion: Completion, rejection: Rejection) -> 
 def prompt_sha256(prompt: Prompt) -> str:
     """Return the hash of what the model is asked: the messages and the answer's schema."""
     messages = (part for message in prompt.messages for part in (message.role, message.content))
-    return sha256_text(*messages, repr(prompt.answer_schema), repr(prompt.guide))
+    guide = [[turn.question, *turn.openings] for turn in prompt.guide]
+    return sha256_text(*messages, orjson.dumps([prompt.answer_schema, guide]).decode())
 
 
 async def generate_into(

@@ -161,6 +161,7 @@ class PromptRenderer:
         self._seeds: dict[str, tuple[Seed, ...]] = {}
         self._guides: dict[str, tuple[_CompiledQuestion, ...]] = {}
         self._hashes: dict[str, str] = {}
+        self._examples: dict[tuple[str, str], dict[str, Any]] = {}
 
     @cached_property
     def _environment(self) -> jinja2.Environment:
@@ -168,7 +169,10 @@ class PromptRenderer:
         loader = jinja2.ChoiceLoader(
             [jinja2.PrefixLoader({"bundled": bundled}), jinja2.FileSystemLoader(self._template_folders)]
         )
-        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        # What a user wrote is sandboxed; for our own templates the sandbox would only cost half of the rendering.
+        own = self._template_folders == [bundled_dir("templates")]
+        kind = jinja2.Environment if own else jinja2.sandbox.ImmutableSandboxedEnvironment
+        environment = kind(
             loader=loader,
             undefined=jinja2.StrictUndefined,
             autoescape=False,
@@ -247,6 +251,7 @@ class PromptRenderer:
         kinds: Sequence[TurnKind],
         answer_schema: dict[str, Any] | None,
         answer_json: Callable[[Sequence[Turn]], str],
+        guided: bool = True,
     ) -> Prompt:
         """Render the prompt of one record.
 
@@ -256,6 +261,7 @@ class PromptRenderer:
             kinds: The kinds of turn that make an answer, in order.
             answer_schema: JSON schema of the wanted answer, None for plain text.
             answer_json: Writes turns as the JSON that the schema describes, for the examples.
+            guided: Whether to render the guide, too, which only the smallest models need.
 
         Raises:
             InputError: a template is broken or uses a name that is not given, or a seed example is no example
@@ -264,12 +270,6 @@ class PromptRenderer:
         name = f"{instruction}.j2"
         template_sha256 = self.template_sha256(instruction)
         seeds = self.choose_seeds(instruction, record.id)
-        for seed in seeds:
-            if [turn.kind for turn in seed.turns] != list(kinds):
-                raise InputError(
-                    f"the seed example {seed.id!r} of {instruction!r} has other turns than {', '.join(kinds)}",
-                    remedy="Give each of its turns, in this order, the `kind` named here.",
-                )
         messages: list[Message] = []
 
         def message(role: str, caller: Callable[[], str]) -> str:
@@ -288,10 +288,10 @@ class PromptRenderer:
                 emotion=record.emotion,
                 labels=list(record.labels),
                 attributes=attribute_texts(record.attributes),
-                examples=[_example(seed, answer_json) for seed in seeds],
+                examples=[self._example(instruction, seed, kinds, answer_json) for seed in seeds],
                 structured=answer_schema is not None,
             )
-            guide = tuple(self._guide(record, instruction, kinds))
+            guide = tuple(self._guide(record, instruction, kinds)) if guided else ()
         except InputError:
             raise
         except Exception as error:
@@ -311,6 +311,30 @@ class PromptRenderer:
             template_sha256=template_sha256,
             seed_ids=tuple(seed.id for seed in seeds),
         )
+
+    def _example(
+        self,
+        instruction: str,
+        seed: Seed,
+        kinds: Sequence[TurnKind],
+        answer_json: Callable[[Sequence[Turn]], str],
+    ) -> dict[str, Any]:
+        """Return a seed example as templates see it: plain data, since a model's methods open files and unpickle."""
+        key = (instruction, seed.id)
+        if key not in self._examples:
+            if [turn.kind for turn in seed.turns] != list(kinds):
+                raise InputError(
+                    f"the seed example {seed.id!r} of {instruction!r} has other turns than {', '.join(kinds)}",
+                    remedy="Give each of its turns, in this order, the `kind` named here.",
+                )
+            self._examples[key] = {
+                "caption": seed.caption,
+                "emotion": seed.emotion,
+                "attributes": attribute_texts(seed.attributes),
+                "turns": [turn.model_dump() for turn in seed.turns],
+                "json": answer_json(seed.turns),
+            }
+        return self._examples[key]
 
     def _guide(
         self, record: ImageRecord, instruction: str, kinds: Sequence[TurnKind]
@@ -359,17 +383,6 @@ class PromptRenderer:
             text(question.question),
             tuple(map(text, question.openings)),
         )
-
-
-def _example(seed: Seed, answer_json: Callable[[Sequence[Turn]], str]) -> dict[str, Any]:
-    # Plain data: a pydantic model would hand the template methods that open files and unpickle.
-    return {
-        "caption": seed.caption,
-        "emotion": seed.emotion,
-        "attributes": attribute_texts(seed.attributes),
-        "turns": [turn.model_dump() for turn in seed.turns],
-        "json": answer_json(seed.turns),
-    }
 
 
 def _facts(record: ImageRecord) -> dict[Fact, Any]:

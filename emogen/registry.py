@@ -35,6 +35,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self.group = group
         self._table = dict(table)
+        self._loaded: dict[str, T] = {}
 
     @cached_property
     def _others(self) -> dict[str, str]:
@@ -51,12 +52,17 @@ class Registry(Generic[T]):
         return sorted(self.targets())
 
     def get(self, name: str) -> T:
-        """Import and return the entry `name`.
+        """Import the entry `name` when it is first asked for, and return it.
 
         Raises:
             UnknownNameError: no such entry; the message names the nearest and all.
             InputError: another package's entry cannot be imported.
         """
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def _load(self, name: str) -> T:
         target = self._table.get(name) or self._others.get(name)
         if target is None:
             raise UnknownNameError(self.kind, name, self.targets())

@@ -111,6 +111,7 @@ class Backend(Protocol):
         in_flight: How many requests may be under way at once.
         parameters: What influences the answers, for the manifest; never a secret.
         notice: One line that the user must know before using the answers, or empty.
+        guided: Whether it follows a prompt's guide, which is rendered only then.
         takes_corrections: Whether showing the model what was wrong with its answer can help.
         rate_headers: The rate-limit headers of the last reply, names in lower case; empty where there are none.
     """
@@ -121,6 +122,7 @@ class Backend(Protocol):
     in_flight: int
     parameters: dict[str, Any]
     notice: str
+    guided: bool
     takes_corrections: bool
     rate_headers: Mapping[str, str]
 

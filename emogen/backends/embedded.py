@@ -75,6 +75,7 @@ class EmbeddedBackend:
     model = MODEL_NAME
     structured = True
     in_flight = 1
+    guided = True
     takes_corrections = False
     rate_headers: ClassVar[dict[str, str]] = {}
     notice = (

@@ -40,6 +40,7 @@ class OpenAIBackend:
 
     name = "openai"
     notice = ""
+    guided = False
     takes_corrections = True
 
     def __init__(self, options: BackendOptions) -> None:

@@ -53,6 +53,7 @@ class ScriptedBackend:
     model = "scripted"
     in_flight = 1
     notice = ""
+    guided = False
     rate_headers: ClassVar[dict[str, str]] = {}
 
     def __init__(

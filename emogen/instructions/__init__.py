@@ -44,8 +44,17 @@ class AskedInstruction(Protocol):
     name: str
     asks_model: bool
 
-    def prompt(self, record: ImageRecord, renderer: PromptRenderer, *, structured: bool) -> Prompt:
-        """Render the prompt; `structured` asks for JSON, otherwise for "Question: / Answer:" text."""
+    def prompt(
+        self, record: ImageRecord, renderer: PromptRenderer, *, structured: bool, guided: bool = True
+    ) -> Prompt:
+        """Render the prompt.
+
+        Args:
+            record: What is known of the image.
+            renderer: Templates and seed examples.
+            structured: Ask for JSON, otherwise for "Question: / Answer:" text.
+            guided: Render the small steps for the smallest models, too.
+        """
 
     def parse(self, text: str) -> tuple[Turn, ...] | Unreadable:
         """Read the turns from a model's answer, JSON or text."""

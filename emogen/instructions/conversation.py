@@ -36,7 +36,9 @@ class Conversation:
     name: Final = "conversation"
     asks_model: Final = True
 
-    def prompt(self, record: ImageRecord, renderer: PromptRenderer, *, structured: bool) -> Prompt:
+    def prompt(
+        self, record: ImageRecord, renderer: PromptRenderer, *, structured: bool, guided: bool = True
+    ) -> Prompt:
         """Render the prompt of `record`."""
         return renderer.render(
             record,
@@ -44,6 +46,7 @@ class Conversation:
             kinds=KINDS,
             answer_schema=_SCHEMA if structured else None,
             answer_json=_as_json,
+            guided=guided,
         )
 
     def parse(self, text: str) -> tuple[Turn, ...] | Unreadable:

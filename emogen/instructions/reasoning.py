@@ -24,7 +24,9 @@ class Reasoning:
     name: Final = "reasoning"
     asks_model: Final = True
 
-    def prompt(self, record: ImageRecord, renderer: PromptRenderer, *, structured: bool) -> Prompt:
+    def prompt(
+        self, record: ImageRecord, renderer: PromptRenderer, *, structured: bool, guided: bool = True
+    ) -> Prompt:
         """Render the prompt of `record`."""
         return renderer.render(
             record,
@@ -32,6 +34,7 @@ class Reasoning:
             kinds=("reasoning",),
             answer_schema=_SCHEMA if structured else None,
             answer_json=_as_json,
+            guided=guided,
         )
 
     def parse(self, text: str) -> tuple[Turn, ...] | Unreadable:

@@ -28,6 +28,7 @@ class Steered:
     name = "steered"
     model = "steered-1"
     structured = True
+    guided = False
     takes_corrections = False
     rate_headers: ClassVar[dict[str, str]] = {}
     notice = ""
