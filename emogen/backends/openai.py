@@ -58,6 +58,7 @@ class OpenAIBackend:
         self._secret = self._key.encode() if len(self._key) >= SECRET_FROM_CHARS else b""
         self._reached = False
         self._missed = 0
+        self._formats: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         self.rate_headers: dict[str, str] = {}
         self._takes = capabilities(self.model)
         known = self._takes.answers[0] if self._takes.answers else "text"
@@ -110,15 +111,18 @@ class OpenAIBackend:
             **self._sampling,
         }
         if prompt.answer_schema is not None and self._answer_format == "json_schema":
-            schema = {
-                "name": prompt.instruction,
-                "strict": True,
-                "schema": strict_schema(prompt.answer_schema),
-            }
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+            body["response_format"] = self._response_format(prompt.instruction, prompt.answer_schema)
         elif prompt.answer_schema is not None and self._answer_format == "json_object":
             body["response_format"] = {"type": "json_object"}
         return body
+
+    def _response_format(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the request's schema; an instruction type has the same one for all its rows."""
+        known = self._formats.get(name)
+        if known is None or known[0] != schema:
+            strict = {"name": name, "strict": True, "schema": strict_schema(schema)}
+            known = self._formats[name] = (schema, {"type": "json_schema", "json_schema": strict})
+        return known[1]
 
     async def _post(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         import aiohttp

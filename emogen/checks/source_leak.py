@@ -20,8 +20,32 @@ _LEAK: Final = re.compile(
     r"|\b[01]\.\d{1,2} (?:in |for |of )?(?:brightness|colou?rfulness)\b"
     # A jar may be labelled; a picture is so only in a data set.
     r"|\b(?:image|picture|photo|photograph|scene|emotion) (?:is|was|has been|being) "
-    r"(?:labell?ed|annotated|tagged) (?:as|with)\b",
+    r"(?:labell?ed|annotated|tagged) (?:as|with)\b"
+    # Pictures are looked at, texts are read.
+    r"|\b(?:is|are|was|were) not (?:described|mentioned|specified|stated)\b"
+    r"|\bthe (?:\w+ )?(?:mention|description)s? of\b"
+    r"|\bthe reader\b",
     re.IGNORECASE,
+)
+# One of these is in whatever the pattern finds. Looking for them first costs a tenth of the pattern.
+_HINTS: Final = (
+    "caption",
+    "attribute",
+    "metadata",
+    "annotat",
+    "based on the",
+    "emotion ",
+    "brightness",
+    "rfulness",
+    "labelled",
+    "labeled",
+    "tagged",
+    "described",
+    "mention",
+    "specified",
+    "stated",
+    "description",
+    "reader",
 )
 
 
@@ -29,7 +53,8 @@ def check(answer: Answer) -> str | None:
     """The text speaks of the caption, the attributes or their numbers instead of the picture."""
     for turn in answer.turns:
         for part, text in (("question", turn.question), ("answer", turn.answer)):
-            found = _LEAK.search(text)
+            lower = text.lower()
+            found = _LEAK.search(text) if any(hint in lower for hint in _HINTS) else None
             if found:
                 return f"{part} says {found.group()!r}"
     return None
