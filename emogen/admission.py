@@ -8,22 +8,26 @@ leave it alone; a full server brings it down to what the server holds.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from emogen.errors import EmovitError
+from emogen.errors import EmovitError, InputError
 
 __all__ = ["Admission", "CostLimitError", "Limits", "Ticket"]
 
 # A window in which so large a share was refused means that the server is full, not that it is moody.
 FULL_SHARE: Final = 0.25
+# Refusals come at once and answers late, so that a window may hold nothing else: it says "full", not how far.
+MOST_SHRINK: Final = 0.5
 WINDOW: Final = 64
 FIRST_IN_FLIGHT: Final = 32
 # A bucket holds the allowance of so many seconds: enough for a burst, too little to exhaust a minute at once.
 BURST_S: Final = 5.0
+ROUNDING: Final = 1e-9
 
 
 class CostLimitError(EmovitError):
@@ -45,6 +49,12 @@ class Limits:
     tokens_per_minute: float | None = None
     in_flight: int = 64
     max_cost: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("requests_per_minute", "tokens_per_minute", "in_flight"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"not above 0: {value}", where=f"--{name.replace('_', '-')}")
 
 
 @dataclass
@@ -68,7 +78,7 @@ class _Bucket:
         self.now_s = now_s
         # More than the bucket holds is let through once it is full, and owed afterwards.
         missing = min(amount, self.capacity) - self.level
-        return max(0.0, missing * 60 / self.per_minute)
+        return missing * 60 / self.per_minute if missing > ROUNDING else 0.0
 
     def take(self, amount: float) -> None:
         self.level -= amount
@@ -95,9 +105,12 @@ class Admission:
     Args:
         limits: What the user allows.
         spent: Money that the run has cost already, when it is resumed.
+        clock: Seconds that go on as the event loop's do.
     """
 
-    def __init__(self, limits: Limits, spent: float = 0.0) -> None:
+    def __init__(
+        self, limits: Limits, spent: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limits = limits
         self.spent = spent
         self.refused = 0
@@ -107,10 +120,10 @@ class Admission:
         self._steady = False
         self._outcomes: deque[bool] = deque()
         self._successes = 0
-        self._paused_until_s = 0.0
+        self._clock = clock
         self._waiting: deque[_Waiting] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        now_s = time.monotonic()
+        now_s = clock()
         self._requests = _bucket(limits.requests_per_minute, now_s)
         self._tokens = _bucket(limits.tokens_per_minute, now_s)
 
@@ -118,7 +131,7 @@ class Admission:
         """Wait until a request of about `tokens` may be sent, and reserve its tokens and its money.
 
         Raises:
-            CostLimitError: its cost might exceed what is left of `max_cost`, with what is in flight counted in.
+            CostLimitError: its cost might exceed what is left of `max_cost` once nothing is in flight.
         """
         ticket = Ticket(tokens, cost)
         waiting = _Waiting(ticket, asyncio.get_running_loop().create_future())
@@ -127,10 +140,12 @@ class Admission:
         try:
             await waiting.admitted
         except asyncio.CancelledError:
-            if waiting.admitted.done() and not waiting.admitted.cancelled():
-                self.leave(ticket)
-            else:
+            if waiting in self._waiting:
                 self._waiting.remove(waiting)
+                # It may have been the one that the others waited behind.
+                self._pump()
+            elif not waiting.admitted.cancelled() and waiting.admitted.exception() is None:
+                self.leave(ticket)
             raise
         return ticket
 
@@ -155,32 +170,47 @@ class Admission:
     def leave(self, ticket: Ticket) -> None:
         """Free the slot of a request and what was reserved for it."""
         self._in_flight -= 1
-        self._reserved -= ticket.cost
+        # Nothing in flight has nothing reserved, whatever rounding says.
+        self._reserved = self._reserved - ticket.cost if self._in_flight else 0.0
         self._pump()
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over the limits that the server's headers state, where the user set none.
 
-        Absent, negative and zero values mean that the server does not say.
+        Limits that are absent, negative, zero or no number mean that the server does not say.
         """
-        now_s = time.monotonic()
-        requests, tokens = _number(headers, "limit-requests"), _number(headers, "limit-tokens")
-        if requests and self._limits.requests_per_minute is None:
-            self._requests = _renewed(self._requests, requests, now_s)
-        if tokens and self._limits.tokens_per_minute is None:
-            self._tokens = _renewed(self._tokens, tokens, now_s)
+        if not headers:
+            return
+        if self._limits.requests_per_minute is None:
+            self._requests = self._learnt(self._requests, headers, "requests")
+        if self._limits.tokens_per_minute is None:
+            self._tokens = self._learnt(self._tokens, headers, "tokens")
+
+    def _learnt(self, bucket: _Bucket | None, headers: Mapping[str, str], what: str) -> _Bucket | None:
+        per_minute = _number(headers, f"limit-{what}")
+        if per_minute is None or per_minute <= 0:
+            return bucket
+        if bucket is None:
+            bucket = _Bucket(per_minute, self._clock())
+        bucket.per_minute = per_minute
+        remaining = _number(headers, f"remaining-{what}")
+        if remaining is not None and remaining >= 0:
+            # Others may use the same key.
+            bucket.level = min(bucket.level, remaining)
+        return bucket
 
     def _note(self, *, accepted: bool) -> None:
         """Count one outcome, and adapt the number in flight at the end of a window."""
         self._outcomes.append(accepted)
         self._successes += accepted
         if len(self._outcomes) >= WINDOW // 2 and self._refused_share() >= FULL_SHARE:
-            self.limit = max(1, round(self.limit * (1 - self._refused_share())))
+            self.limit = max(1, int(self.limit * (1 - min(self._refused_share(), MOST_SHRINK))))
             self._steady = True
             self._outcomes.clear()
         elif len(self._outcomes) > WINDOW:
             self._outcomes.popleft()
-        if accepted and self._waiting and self._successes >= self.limit:
+        saturated = self._waiting and self._in_flight >= self.limit
+        if accepted and saturated and self._successes >= self.limit:
             # All places were taken for a whole round: try more; by doubling until the server was full once.
             self._successes = 0
             self.limit = min(self._limits.in_flight, self.limit + 1 if self._steady else 2 * self.limit)
@@ -192,7 +222,14 @@ class Admission:
         """Admit as many as may go, and come back when the next one may."""
         while self._waiting and self._in_flight < self.limit:
             first = self._waiting[0]
+            if first.admitted.done():  # Cancelled, and its task does not know yet.
+                self._waiting.popleft()
+                continue
             if self._too_dear(first):
+                if self._in_flight:
+                    # What is in flight mostly takes less than what was reserved for it.
+                    return
+                self._refuse(first)
                 continue
             wait_s = self._wait_s(first.ticket)
             if wait_s > 0:
@@ -209,22 +246,22 @@ class Admission:
 
     def _too_dear(self, waiting: _Waiting) -> bool:
         most = self._limits.max_cost
-        if most is None or self.spent + self._reserved + waiting.ticket.cost <= most:
-            return False
+        return most is not None and self.spent + self._reserved + waiting.ticket.cost > most
+
+    def _refuse(self, waiting: _Waiting) -> None:
         self._waiting.popleft()
         waiting.admitted.set_exception(
             CostLimitError(
-                f"the next request may cost {waiting.ticket.cost:.4f}, and of {most:g} are spent {self.spent:.4f} "
-                f"and reserved for what is in flight {self._reserved:.4f}",
+                f"the next request may cost {waiting.ticket.cost:.4f}, and of {self._limits.max_cost:g} "
+                f"are spent {self.spent:.4f}",
                 where="--max-cost",
                 remedy="Raise it and run the same command again: what is paid for is kept.",
             )
         )
-        return True
 
     def _wait_s(self, ticket: Ticket) -> float:
-        now_s = time.monotonic()
-        waits = [self._paused_until_s - now_s]
+        now_s = self._clock()
+        waits = [0.0]
         if self._requests is not None:
             waits.append(self._requests.wait_s(1.0, now_s))
         if self._tokens is not None:
@@ -241,17 +278,10 @@ def _bucket(per_minute: float | None, now_s: float) -> _Bucket | None:
     return None if per_minute is None else _Bucket(per_minute, now_s)
 
 
-def _renewed(bucket: _Bucket | None, per_minute: float, now_s: float) -> _Bucket:
-    if bucket is None:
-        return _Bucket(per_minute, now_s)
-    bucket.per_minute = per_minute
-    return bucket
-
-
 def _number(headers: Mapping[str, str], name: str) -> float | None:
     text = headers.get(f"x-ratelimit-{name}", "")
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if value > 0 else None
+    return value if math.isfinite(value) else None

@@ -17,7 +17,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,7 @@ from typing import Any, Final
 import orjson
 
 from emogen.errors import EmovitError, InputError
-from emogen.schemas import Completion, Prompt
+from emogen.schemas import Completion, Prompt, Usage
 
 __all__ = ["Entry", "Journal", "request_key"]
 
@@ -35,16 +35,25 @@ GROUP_SIZE: Final = 64
 GROUP_WAIT_S: Final = 0.01
 SCHEMA_VERSION: Final = 1
 
-_SCHEMA: Final = """
+# All or nothing: a process may be killed while it makes the file.
+_SCHEMA: Final = f"""
+BEGIN IMMEDIATE;
 CREATE TABLE answers (
-    key BLOB PRIMARY KEY,
+    position INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
     record_id TEXT NOT NULL,
     instruction TEXT NOT NULL,
     revision INTEGER NOT NULL,
+    cost REAL,
     body BLOB NOT NULL
 );
+PRAGMA user_version={SCHEMA_VERSION};
+COMMIT;
 """
-_SELECT: Final = "SELECT key, record_id, instruction, revision, body FROM answers"
+_SELECT: Final = "SELECT key, record_id, instruction, revision, cost, body FROM answers"
+_INSERT: Final = """
+INSERT OR IGNORE INTO answers (key, record_id, instruction, revision, cost, body) VALUES (?, ?, ?, ?, ?, ?)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ def request_key(model: str, parameters: dict[str, Any], prompt: Prompt, revision
             prompt.instruction,
             [[message.role, message.content] for message in prompt.messages],
             prompt.answer_schema,
-            [[turn.question, *turn.openings] for turn in prompt.guide],
+            [[turn.question, turn.openings, turn.evidence] for turn in prompt.guide],
             revision,
         ],
         option=orjson.OPT_SORT_KEYS,
@@ -106,34 +115,21 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._reader = self._connect()
-        except sqlite3.Error as error:
-            raise InputError(
-                f"cannot be opened: {error}", where=path, remedy="Name another --out, or move the file away."
-            ) from error
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._writer: threading.Thread | None = None
-        self._failure: Exception | None = None
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        # The page size takes effect only before the first table, and before write-ahead logging is switched on.
-        connection.execute("PRAGMA page_size=16384")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
-            connection.close()
-            raise InputError(
-                f"was written by another version of this program (format {version})",
-                where=self.path,
-                remedy="Name another --out.",
-            )
-        if version == 0:
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        return connection
+        self._thread: threading.Thread | None = None
+        self._failure: str | None = None
+        with contextlib.ExitStack() as opened:
+            try:
+                # Two, so that reading need not wait for a commit.
+                self._reader = opened.enter_context(contextlib.closing(_connect(path)))
+                self._writer = opened.enter_context(contextlib.closing(_connect(path)))
+            except sqlite3.Error as error:
+                raise InputError(
+                    f"cannot be opened: {error}",
+                    where=path,
+                    remedy="Name another file, or move this one away.",
+                ) from error
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Journal:
         return self
@@ -145,24 +141,28 @@ class Journal:
 
     def close(self) -> None:
         """Commit what is waiting and close the file."""
-        if self._writer is not None:
+        if self._thread is not None:
             self._waiting.put(None)
-            self._writer.join()
-            self._writer = None
-        self._reader.close()
+            self._thread.join()
+            self._thread = None
+        self._opened.close()
 
     def get(self, key: bytes) -> Entry | None:
         """Return the answer to a request, or None where there is none yet."""
         row = self._reader.execute(f"{_SELECT} WHERE key = ?", (key,)).fetchone()
         return _entry(row) if row else None
 
-    def spent(self) -> float:
-        """Return what all answers together cost, as far as their prices were known."""
-        return float(sum(entry.cost or 0.0 for entry in self.entries()))
+    def spent(self, price: Callable[[Usage], float] | None = None) -> float:
+        """Return what all answers together cost; those of then unknown price count by `price`, or nothing."""
+        known = float(self._reader.execute("SELECT total(cost) FROM answers").fetchone()[0])
+        if price is None:
+            return known
+        unknown = map(_entry, self._reader.execute(f"{_SELECT} WHERE cost IS NULL"))
+        return known + sum(price(entry.completion.usage) for entry in unknown)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield all answers, by record, instruction type and revision."""
-        rows = self._reader.execute(f"{_SELECT} ORDER BY record_id, instruction, revision")
+        """Yield all answers by record and instruction type, each row's in the order in which they came."""
+        rows = self._reader.execute(f"{_SELECT} ORDER BY record_id, instruction, position")
         return map(_entry, rows)
 
     async def put(self, entry: Entry) -> None:
@@ -171,26 +171,26 @@ class Journal:
         Raises:
             EmovitError: the disk is full or the file has gone; everything committed before stays.
         """
-        if self._failure is not None:
-            raise self._failure
-        if self._writer is None:
-            self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
-            self._writer.start()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+            self._thread.start()
         loop = asyncio.get_running_loop()
-        committed: asyncio.Future[None] = loop.create_future()
+        committed: asyncio.Future[str | None] = loop.create_future()
         self._waiting.put(_Waiting(_row(entry), loop, committed))
-        await committed
+        failure = await committed
+        if failure is not None:
+            raise EmovitError(
+                f"cannot be written: {failure}",
+                where=self.path,
+                remedy="Free some space, then run the same command again: all committed answers are kept.",
+            )
 
     def _write(self) -> None:
-        connection = self._connect()
-        try:
-            last = False
-            while not last:
-                group, last = self._next_group()
-                if group:
-                    self._commit(connection, group)
-        finally:
-            connection.close()
+        last = False
+        while not last:
+            group, last = self._next_group()
+            if group:
+                self._commit(group)
 
     def _next_group(self) -> tuple[list[_Waiting], bool]:
         """Wait for an answer, and take those that have come meanwhile; True after the last."""
@@ -207,22 +207,16 @@ class Journal:
                 return group, False
         return group, True
 
-    def _commit(self, connection: sqlite3.Connection, group: list[_Waiting]) -> None:
+    def _commit(self, group: list[_Waiting]) -> None:
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(
-                "INSERT OR IGNORE INTO answers (key, record_id, instruction, revision, body) VALUES (?, ?, ?, ?, ?)",
-                [waiting.row for waiting in group],
-            )
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            self._failure = EmovitError(
-                f"cannot be written: {error}",
-                where=self.path,
-                remedy="Free some space, then run the same command again: all committed answers are kept.",
-            )
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.executemany(_INSERT, [waiting.row for waiting in group])
+            self._writer.execute("COMMIT")
+        except Exception as error:  # Whatever it is, somebody waits for the outcome.
+            # What comes later is tried all the same, as it is paid for; but nobody is told that all is well.
+            self._failure = str(error)
+            with contextlib.suppress(sqlite3.Error):
+                self._writer.execute("ROLLBACK")
         for loop in {waiting.loop for waiting in group}:
             futures = [waiting.committed for waiting in group if waiting.loop is loop]
             # The loop may be closed already where the program is being torn down.
@@ -232,35 +226,51 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    row: tuple[bytes, str, str, int, bytes]
+    row: tuple[object, ...]
     loop: asyncio.AbstractEventLoop
-    committed: asyncio.Future[None]
+    committed: asyncio.Future[str | None]
 
 
-def _settle(futures: list[asyncio.Future[None]], failure: Exception | None) -> None:
+def _connect(path: Path) -> sqlite3.Connection:
+    with contextlib.ExitStack() as undo:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        undo.callback(connection.close)
+        # The page size takes effect only before the first table, and before write-ahead logging is switched on.
+        connection.execute("PRAGMA page_size=16384")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, SCHEMA_VERSION):
+            raise InputError(
+                f"was written by another version of this program (format {version})",
+                where=path,
+                remedy="Name another --out.",
+            )
+        if version == 0:
+            connection.executescript(_SCHEMA)
+        undo.pop_all()
+        return connection
+
+
+def _settle(futures: list[asyncio.Future[str | None]], failure: str | None) -> None:
     for future in futures:
-        if future.done():
-            continue
-        if failure is None:
-            future.set_result(None)
-        else:
-            future.set_exception(failure)
+        if not future.done():
+            future.set_result(failure)
 
 
-def _row(entry: Entry) -> tuple[bytes, str, str, int, bytes]:
+def _row(entry: Entry) -> tuple[object, ...]:
     body = orjson.dumps(
         {
             "completion": entry.completion.model_dump(),
             "attempts": entry.attempts,
-            "cost": entry.cost,
             "context": entry.context,
         }
     )
-    return entry.key, entry.record_id, entry.instruction, entry.revision, body
+    return entry.key, entry.record_id, entry.instruction, entry.revision, entry.cost, body
 
 
-def _entry(row: tuple[bytes, str, str, int, bytes]) -> Entry:
-    key, record_id, instruction, revision, body = row
+def _entry(row: tuple[bytes, str, str, int, float | None, bytes]) -> Entry:
+    key, record_id, instruction, revision, cost, body = row
     held = orjson.loads(body)
     return Entry(
         key,
@@ -268,7 +278,7 @@ def _entry(row: tuple[bytes, str, str, int, bytes]) -> Entry:
         instruction,
         revision,
         held["attempts"],
-        held["cost"],
+        cost,
         Completion.model_validate(held["completion"]),
         held["context"],
     )

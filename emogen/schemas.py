@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from emogen.labels import DEFAULT_LABEL_SET, LABEL_SETS
 
@@ -26,6 +26,16 @@ __all__ = [
     "TurnKind",
     "Usage",
 ]
+
+
+def _without_lone_surrogates(text: str) -> str:
+    """Replace halves of characters, which a cut JSON escape leaves and no file can hold, by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Text = Annotated[str, Field(min_length=1)]
@@ -150,7 +160,7 @@ class Completion(_Frozen):
         latency_s: Seconds from sending to the last byte.
     """
 
-    text: str
+    text: Annotated[str, AfterValidator(_without_lone_surrogates)]
     model: str
     finish_reason: str = "stop"
     usage: Usage = Usage()

@@ -7,7 +7,9 @@ at high concurrency. Nothing is sent before the first `complete`.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
+import re
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +35,11 @@ MAX_WAIT_S: Final = 60.0
 CONNECT_TIMEOUT_S: Final = 10.0
 # Shorter ones are the placeholders that local servers take ("EMPTY", "none"), which are words of answers, too.
 SECRET_FROM_CHARS: Final = 12
+
+# "250ms", "1s", "6m0s", "1h2m3.5s", as `x-ratelimit-reset-*` has it.
+_UNIT_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_DURATION: Final = re.compile(rf"(?:{_DURATION_PART.pattern})+")
 
 
 class OpenAIBackend:
@@ -147,7 +154,7 @@ class OpenAIBackend:
 
     def _read(self, raw: bytes, latency_s: float) -> Completion:
         try:
-            reply = orjson.loads(raw)
+            reply = _reply(raw)
             choice = reply["choices"][0]
             message = choice["message"]
             usage = reply.get("usage") or {}
@@ -162,7 +169,7 @@ class OpenAIBackend:
                 ),
                 latency_s=round(latency_s, 3),
             )
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise TransientError("unreadable_reply", _message(raw) or "an empty body") from error
 
     def _refused(self, status: int, headers: dict[str, str], raw: bytes) -> BackendError:
@@ -213,6 +220,14 @@ class OpenAIBackend:
     def _without_key(self, raw: bytes) -> bytes:
         """Cut the key out of what the server sent: some echo it, and answers and errors are kept."""
         return raw.replace(self._secret, b"***") if self._secret else raw
+
+
+def _reply(raw: bytes) -> Any:
+    """Read a reply; one bad byte or half a character in it is no reason to pay for another."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return json.loads(raw.decode("utf-8", "replace"))
 
 
 def _message(raw: bytes) -> str:
@@ -292,7 +307,19 @@ def _retry_after_s(headers: dict[str, str]) -> float | None:
     wait_s = _number(headers.get("retry-after-ms")) / 1000 or _number(headers.get("retry-after"))
     if not wait_s and "retry-after" in headers:
         wait_s = _seconds_until(headers["retry-after"])
+    if "retry-after-ms" not in headers and "retry-after" not in headers:
+        wait_s = max(_reset_s(headers, "requests"), _reset_s(headers, "tokens"))
     return min(wait_s, MAX_WAIT_S) if wait_s > 0 else None
+
+
+def _reset_s(headers: dict[str, str], what: str) -> float:
+    """Return after how many seconds there are requests or tokens again: 0 if there are, or nothing is said."""
+    if headers.get(f"x-ratelimit-remaining-{what}", "").strip() != "0":
+        return 0.0
+    reset = headers.get(f"x-ratelimit-reset-{what}", "").strip()
+    if not _DURATION.fullmatch(reset):
+        return _number(reset)
+    return sum(float(number) * _UNIT_S[unit] for number, unit in _DURATION_PART.findall(reset))
 
 
 def _number(text: str | None) -> float:
