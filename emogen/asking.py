@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from emogen.admission import Admission, Limits, Ticket
+from emogen.admission import Admission, CostLimitError, Limits, Ticket
 from emogen.backends import Backend, RequestError, ThrottledError, TransientError, open_backend
 from emogen.errors import InputError
 from emogen.journal import Entry, Journal, request_key
@@ -27,11 +27,15 @@ __all__ = ["ATTEMPTS", "Answered", "Asker", "complete", "estimated_usage", "open
 
 ATTEMPTS: Final = 5
 MAX_PAUSE_S: Final = 60.0
+# Beyond so many, the pause after a refusal grows no more: most refusals say that the server is full for a moment.
+REFUSALS_COUNTED: Final = 4
 # A server that refuses one and the same request for so long will go on doing so.
 MAX_THROTTLED_S: Final = 1800.0
 # English text has about four characters a token; the estimate is only what is reserved until the answer comes.
 CHARS_PER_TOKEN: Final = 4
 EXPECTED_ANSWER_TOKENS: Final = 300
+# Of any script, in prompts of more than a few words.
+LEAST_BYTES_PER_TOKEN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +103,11 @@ class Asker:
         known = self._journal.get(key) if self._journal else None
         if known is not None:
             self.replayed += 1
-            return Answered(
-                known.completion, known.attempts, self._cost(known.completion.usage), replayed=True
-            )
+            return Answered(known.completion, known.attempts, known.cost, replayed=True)
         ticket, completion, attempts = await self._admitted(prompt)
-        cost = self._cost(completion.usage)
+        used = completion.usage.prompt_tokens + completion.usage.completion_tokens
+        # A server that does not say what it used is taken to have used what was expected.
+        cost = self._cost(completion.usage if used else estimated_usage(prompt))
         try:
             if self._journal is not None:
                 # The slot is held until the answer is durable: a kill loses at most what is in flight.
@@ -120,9 +124,18 @@ class Asker:
                     )
                 )
         finally:
-            used = completion.usage.prompt_tokens + completion.usage.completion_tokens
-            self.admission.succeeded(ticket, used, cost or 0.0)
+            self.admission.succeeded(ticket, used or ticket.tokens, cost or 0.0)
         return Answered(completion, attempts, cost, replayed=False)
+
+    def _most_usage(self, prompt: Prompt) -> Usage:
+        """Return what a request may take at most, so that the money reserved for it is enough."""
+        size = sum(len(message.content.encode()) for message in prompt.messages)
+        parameters = self.backend.parameters
+        longest = parameters.get("max_completion_tokens") or parameters.get("max_tokens")
+        return Usage(
+            prompt_tokens=size // LEAST_BYTES_PER_TOKEN,
+            completion_tokens=longest or EXPECTED_ANSWER_TOKENS,
+        )
 
     def _cost(self, usage: Usage) -> float | None:
         return self.price.of(usage) if self.price else None
@@ -130,18 +143,20 @@ class Asker:
     async def _admitted(self, prompt: Prompt) -> tuple[Ticket, Completion, int]:
         estimate = estimated_usage(prompt)
         tokens = estimate.prompt_tokens + estimate.completion_tokens
-        attempts = 0
+        most_cost = self._cost(self._most_usage(prompt)) or 0.0
+        attempts = refusals = 0
         first_refusal_s: float | None = None
         while True:
-            ticket = await self.admission.enter(tokens, self._cost(estimate) or 0.0)
+            ticket = await self.admission.enter(tokens, most_cost)
             try:
                 completion = await self.backend.complete(prompt)
             except ThrottledError as refusal:
                 self.admission.refused_by_server(ticket)
+                refusals += 1
                 first_refusal_s = first_refusal_s or time.monotonic()
                 if time.monotonic() - first_refusal_s > MAX_THROTTLED_S:
                     raise RequestError("rate_limited", refusal.detail) from refusal
-                pause_s = refusal.retry_after_s or _backoff_s(1)
+                pause_s = refusal.retry_after_s or _backoff_s(min(refusals, REFUSALS_COUNTED))
             except TransientError as failure:
                 self.admission.leave(ticket)
                 attempts += 1
@@ -209,9 +224,9 @@ def open_asker(backend: Backend, limits: Limits, price: Price | None, journal: J
         raise InputError(
             f"the price of {backend.model!r} is unknown, so its cost cannot be limited",
             where="--max-cost",
-            remedy='Give it with --prices FILE: [per_million] "NAME" = [prompt, answer].',
+            remedy='Give it with --prices FILE: as_of = DATE, [per_million], "NAME" = [prompt, answer].',
         )
-    spent = journal.spent() if journal is not None and limits.max_cost is not None else 0.0
+    spent = journal.spent(price.of if price else None) if journal is not None else 0.0
     return Asker(backend, Admission(limits, spent), journal, price)
 
 
@@ -241,6 +256,9 @@ async def _answers(
         for _ in range(workers):
             while (item := await ready.get()) is not None:
                 yield item
+            if ended and not isinstance(ended[0], CostLimitError):
+                # No request can succeed: those that wait for their next attempt are not waited for.
+                break
     finally:
         for task in tasks:
             task.cancel()

@@ -223,9 +223,9 @@ async def _fill(job: _Job, folder: RunFolder, asker: Asker | None) -> None:
 
     count = _count(job.records, job.limit)
     total = None if count is None else count * len(job.types)
-    spending = _Spending(total, asker)
+    done = sum(instruction in job.types for _, instruction in folder.done)
+    spending = _Spending(total, asker, done)
     with progress("generating", total) as advance:
-        done = sum(instruction in job.types for _, instruction in folder.done)
         if done:
             advance(done if total is None else min(done, total), note="resumed")
 
@@ -248,12 +248,12 @@ async def _fill(job: _Job, folder: RunFolder, asker: Asker | None) -> None:
 
 
 class _Spending:
-    """What the run has cost, and what it will have cost at this rate."""
+    """What the run has cost, with the rows that were there before, and what it will have cost at this rate."""
 
-    def __init__(self, total: int | None, asker: Asker | None) -> None:
+    def __init__(self, total: int | None, asker: Asker | None, done: int) -> None:
         self._total = total
         self._asker = asker
-        self._rows = 0
+        self._rows = done
 
     def note(self) -> str:
         self._rows += 1
@@ -279,10 +279,9 @@ def _show_spending(asker: Asker | None) -> None:
         return
     if asker.replayed:
         typer.echo(f"{asker.replayed} answers came from the journal, at no cost")
-    if asker.admission.spent:
-        assert asker.price is not None
+    if asker.admission.spent and asker.price is not None:
         typer.echo(
-            f"cost {asker.admission.spent:.4f} {asker.price.currency} (prices as of {asker.price.as_of})"
+            f"cost so far {asker.admission.spent:.4f} {asker.price.currency} (prices as of {asker.price.as_of})"
         )
 
 

@@ -29,7 +29,7 @@ from emogen.journal import Entry, Journal
 from emogen.prompts import PromptRenderer
 from emogen.resources import sha256_text
 from emogen.schemas import Completion, ImageRecord, Message, Prompt, Provenance, Rejection, Sample, Turn
-from emogen.store import JOURNAL, SAMPLES, RunFolder, read_rejections, read_samples, rewrite
+from emogen.store import JOURNAL, SAMPLES, RunFolder, read_manifest, read_rejections, read_samples, rewrite
 
 __all__ = [
     "DEFAULT_TYPES",
@@ -216,6 +216,7 @@ class _Work:
             context = {
                 "record": record.model_dump(mode="json"),
                 "provenance": provenance.model_dump(mode="json"),
+                "parameters": backend.parameters,
             }
             try:
                 answer = await self._asker.ask(asked, revision=revision, context=context)
@@ -383,7 +384,8 @@ async def generate_into(
 def rebuild(run: Path) -> tuple[Counter[str], Counter[str]]:
     """Make a run's samples anew from its journal, with the parsers and checks of today; nothing is asked.
 
-    What needs no model is made anew from the records; requests that failed for good stay as they are.
+    What needs no model is made anew from the records; rows that the journal does not know stay as they are. Rows
+    stand by record and instruction type afterwards: a second time changes nothing.
 
     Returns:
         Counts of the kept by instruction type, and of the rejected by reason.
@@ -399,20 +401,38 @@ def rebuild(run: Path) -> tuple[Counter[str], Counter[str]]:
 
 
 def _rebuilt(run: Path, journal: Journal) -> Iterator[Outcome]:
+    manifest = read_manifest(run) or {}
+    answered: set[tuple[str, str]] = set()
+    for key, entries in groupby(journal.entries(), lambda entry: (entry.record_id, entry.instruction)):
+        chain = _chain([entry for entry in entries if _belongs(entry, manifest)])
+        if chain:
+            answered.add(key)
+            yield _last_outcome(chain)
     for sample in _rows_if_any(run):
         kind = instruction(sample.instruction)
         if not kind.asks_model:
             yield _direct(sample.record, cast(DirectInstruction, kind))
-    answered: set[tuple[str, str]] = set()
-    for (record_id, name), entries in groupby(
-        journal.entries(), lambda entry: (entry.record_id, entry.instruction)
-    ):
-        answered.add((record_id, name))
-        yield _last_outcome(list(entries))
+        elif (sample.record.id, sample.instruction) not in answered:
+            yield sample
     for rejection in read_rejections(run):
-        key = (rejection.record_id, rejection.instruction)
-        if rejection.stage in {"backend", "prompt"} and key not in answered:
+        if (rejection.record_id, rejection.instruction) not in answered:
             yield rejection
+
+
+def _belongs(entry: Entry, manifest: dict[str, Any]) -> bool:
+    """Whether an answer is one of this run: a folder that was started anew keeps what the run before it paid for."""
+    provenance = entry.context["provenance"]
+    return bool(
+        provenance["model"] == manifest.get("model")
+        and entry.context["parameters"] == manifest.get("parameters")
+        and provenance["template_sha256"] == manifest.get("templates", {}).get(entry.instruction)
+    )
+
+
+def _chain(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the newest first request of a row with the corrections that followed it."""
+    begins = [position for position, entry in enumerate(entries) if entry.revision == 0]
+    return list(entries[begins[-1] :]) if begins else []
 
 
 def _rows_if_any(run: Path) -> Iterator[Sample]:

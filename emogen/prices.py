@@ -6,8 +6,9 @@ import datetime as dt
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emogen.errors import InputError, shorten
 from emogen.resources import data_file
@@ -37,12 +38,15 @@ class Price:
         return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.answer) / 1e6
 
 
+PerMillion = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     as_of: dt.date
     currency: str = "USD"
-    per_million: dict[str, tuple[float, float]]
+    per_million: dict[str, tuple[PerMillion, PerMillion]]
 
 
 def price_of(model: str, own: Path | None = None) -> Price | None:

@@ -189,8 +189,9 @@ def rewrite(run: Path, outcomes: Iterable[Sample | Rejection]) -> tuple[Counter[
     try:
         with ExitStack() as opened:
             _lock(opened.enter_context((run / LOCK).open("ab")), run)
-            for path in new.values():
+            for name, path in new.items():
                 path.unlink(missing_ok=True)
+                _mend_last_line(run / name)
             rows = {name: opened.enter_context(_Rows(path)) for name, path in new.items()}
             for outcome in outcomes:
                 if isinstance(outcome, Sample):
