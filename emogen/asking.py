@@ -153,7 +153,7 @@ class Asker:
             except ThrottledError as refusal:
                 self.admission.refused_by_server(ticket)
                 refusals += 1
-                first_refusal_s = first_refusal_s or time.monotonic()
+                first_refusal_s = time.monotonic() if first_refusal_s is None else first_refusal_s
                 if time.monotonic() - first_refusal_s > MAX_THROTTLED_S:
                     raise RequestError("rate_limited", refusal.detail) from refusal
                 pause_s = refusal.retry_after_s or _backoff_s(min(refusals, REFUSALS_COUNTED))
@@ -235,8 +235,10 @@ async def _answers(
 ) -> AsyncGenerator[tuple[Prompt, Completion | RequestError]]:
     ready: asyncio.Queue[tuple[Prompt, Completion | RequestError] | None] = asyncio.Queue(maxsize=workers)
     ended: list[Exception] = []
+    hopeless = False
 
     async def work() -> None:
+        nonlocal hopeless
         try:
             for prompt in prompts:
                 if ended:
@@ -245,6 +247,11 @@ async def _answers(
                     answered = await asker.ask(prompt)
                 except RequestError as error:
                     await ready.put((prompt, error))
+                except CostLimitError:
+                    raise
+                except Exception:
+                    hopeless = True
+                    raise
                 else:
                     await ready.put((prompt, answered.completion))
         except Exception as error:
@@ -256,7 +263,7 @@ async def _answers(
         for _ in range(workers):
             while (item := await ready.get()) is not None:
                 yield item
-            if ended and not isinstance(ended[0], CostLimitError):
+            if hopeless:
                 # No request can succeed: those that wait for their next attempt are not waited for.
                 break
     finally:
