@@ -72,10 +72,10 @@ def rendered(text: str, result: dict[str, Any]) -> str:
         CheckFailedError: a block has no place in README.
     """
     for name, block in blocks(result).items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(text):
             raise CheckFailedError(f"no place marked <!-- {name} -->", where=README)
-        text = pattern.sub(lambda found, block=block: found[1] + block + found[2], text)
+        text = pattern.sub(lambda found, block=block: f"{found[1]}{block}\n{found[2]}", text)
     return text
 
 
@@ -122,6 +122,7 @@ def fresh_result() -> dict[str, Any]:
 def write() -> None:
     """Run the demonstration and write README's blocks from it."""
     result = fresh_result()
+    # First of all: what took minutes is not lost where README has no place for it.
     RESULT.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
     README.write_text(rendered(README.read_text(encoding="utf-8"), result), encoding="utf-8")
     typer.echo(f"wrote {RESULT.name} and {README.name}")
