@@ -80,12 +80,14 @@ def rendered(text: str, result: dict[str, Any]) -> str:
 
 
 def slim(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the result without what differs from run to run: times and versions of the environment."""
+    """Return the result without what differs from run to run and says nothing: folders, dates, latencies."""
     kept = orjson.loads(orjson.dumps(result))
     for row in [*kept["samples"], *kept["rejections"]]:
         if row["provenance"]:
             row["provenance"].pop("latency_s")
     kept["run"].pop("created")
+    for scores in (kept["tuned"], kept["untuned"]):
+        del scores["checkpoint"], scores["data"]
     return kept
 
 
