@@ -24,6 +24,23 @@ _REFUSAL: Final = re.compile(
     r"|no image (?:was|has been|is) (?:provided|attached|given))",
     re.IGNORECASE,
 )
+# One of these is in whatever the pattern finds. Looking for them first costs a tenth of the pattern.
+_HINTS: Final = (
+    "sorry",
+    "afraid",
+    "unable",
+    "not able",
+    "cannot",
+    "can't",
+    "can’t",
+    " ai",
+    " model",
+    "assistant",
+    "artificial",
+    "have access",
+    "the ability",
+    "no image",
+)
 
 
 def check(answer: Answer) -> str | None:
@@ -31,7 +48,9 @@ def check(answer: Answer) -> str | None:
     if answer.completion.finish_reason == "content_filter":
         return "the provider's content filter stopped the answer"
     for turn in answer.turns:
-        found = _REFUSAL.search(turn.answer) or _REFUSAL.search(turn.question)
-        if found:
-            return f"{shorten(found.group())!r}"
+        for text in (turn.answer, turn.question):
+            lower = text.lower()
+            found = _REFUSAL.search(text) if any(hint in lower for hint in _HINTS) else None
+            if found:
+                return f"{shorten(found.group())!r}"
     return None

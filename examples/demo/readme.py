@@ -72,20 +72,22 @@ def rendered(text: str, result: dict[str, Any]) -> str:
         CheckFailedError: a block has no place in README.
     """
     for name, block in blocks(result).items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(text):
             raise CheckFailedError(f"no place marked <!-- {name} -->", where=README)
-        text = pattern.sub(lambda found, block=block: found[1] + block + found[2], text)
+        text = pattern.sub(lambda found, block=block: f"{found[1]}{block}\n{found[2]}", text)
     return text
 
 
 def slim(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the result without what differs from run to run: times and versions of the environment."""
+    """Return the result without what differs from run to run and says nothing: folders, dates, latencies."""
     kept = orjson.loads(orjson.dumps(result))
     for row in [*kept["samples"], *kept["rejections"]]:
         if row["provenance"]:
             row["provenance"].pop("latency_s")
     kept["run"].pop("created")
+    for scores in (kept["tuned"], kept["untuned"]):
+        del scores["checkpoint"], scores["data"]
     return kept
 
 
@@ -122,6 +124,7 @@ def fresh_result() -> dict[str, Any]:
 def write() -> None:
     """Run the demonstration and write README's blocks from it."""
     result = fresh_result()
+    # First of all: what took minutes is not lost where README has no place for it.
     RESULT.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
     README.write_text(rendered(README.read_text(encoding="utf-8"), result), encoding="utf-8")
     typer.echo(f"wrote {RESULT.name} and {README.name}")
