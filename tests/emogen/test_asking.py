@@ -281,7 +281,7 @@ def test_what_ends_everything_ends_it_at_once() -> None:
 
     async def work() -> float:
         with pytest.raises(CredentialError):
-            await collected(emogen.complete(map(prompt, range(4)), Steered(answer)))
+            await asyncio.wait_for(collected(emogen.complete(map(prompt, range(4)), Steered(answer))), 30)
         return now_s()
 
     assert run_virtually(work()) == pytest.approx(1.0)
