@@ -84,7 +84,7 @@ app.command()(generate)
 @app.command()
 def rebuild(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     """Make a run's samples anew from its journal, with today's parsers and checks; nothing is asked or paid."""
-    from emogen.pipeline import rebuild as rebuild_run
+    from emogen.rebuilding import rebuild as rebuild_run
 
     kept, rejected = rebuild_run(run)
     show_counts(kept, rejected)

@@ -182,7 +182,7 @@ def _run(job: _Job) -> None:
 
     from emogen.asking import open_asker
     from emogen.journal import Journal
-    from emogen.pipeline import manifest_of
+    from emogen.manifest import manifest_of
     from emogen.store import JOURNAL, RunFolder
 
     if job.backend and job.backend.notice:
@@ -324,7 +324,7 @@ def _dry_run(
 def _prompts(
     record: ImageRecord, types: list[str], renderer: PromptRenderer, *, structured: bool
 ) -> Iterator[Prompt]:
-    from emogen.pipeline import instruction
+    from emogen.judging import instruction
 
     for kind in map(instruction, types):
         if kind.asks_model:
@@ -340,7 +340,7 @@ def _print_prompt(prompt: Prompt) -> None:
 
 def _open(backend: str | None, options: BackendOptions, types: list[str]) -> Backend | None:
     from emogen.backends import choices, open_backend
-    from emogen.pipeline import instruction
+    from emogen.judging import instruction
 
     if backend is None:
         if not any(instruction(name).asks_model for name in types):
@@ -350,7 +350,7 @@ def _open(backend: str | None, options: BackendOptions, types: list[str]) -> Bac
 
 
 def _types(text: str) -> list[str]:
-    from emogen.pipeline import instruction
+    from emogen.judging import instruction
 
     names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:

@@ -1,4 +1,4 @@
-"""The order of things: record → prompt → completion → turns → checks → sample or rejection.
+"""The order of things: record → prompt → completion → judgement → sample or rejection.
 
 This is the only file that knows it.
 """
@@ -6,55 +6,34 @@ This is the only file that knows it.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import os
-import platform
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from importlib.metadata import PackageNotFoundError, version
-from itertools import groupby
-from pathlib import Path
-from typing import Any, Final, cast
-
-import orjson
+from typing import Final, cast
 
 from emogen.admission import Admission, CostLimitError, Limits
-from emogen.asking import Answered, Asker
+from emogen.asking import Asker
 from emogen.backends import Backend, RequestError, open_backend
-from emogen.checks import CHECKS, Answer, findings
 from emogen.errors import BackendError, InputError
-from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
-from emogen.journal import Entry, Journal
+from emogen.instructions import AskedInstruction, DirectInstruction
+from emogen.judging import (
+    CAUSES,
+    Instruction,
+    Outcome,
+    direct_outcome,
+    instruction,
+    judge,
+    provenance_after,
+    provenance_before,
+)
 from emogen.prompts import PromptRenderer
-from emogen.resources import sha256_text
-from emogen.schemas import Completion, ImageRecord, Message, Prompt, Provenance, Rejection, Sample, Turn
-from emogen.store import JOURNAL, SAMPLES, RunFolder, read_manifest, read_rejections, read_samples, rewrite
+from emogen.schemas import Completion, ImageRecord, Message, Prompt, Rejection, Sample
+from emogen.store import RunFolder
 
-__all__ = [
-    "DEFAULT_TYPES",
-    "generate",
-    "generate_into",
-    "instruction",
-    "manifest_of",
-    "prompt_sha256",
-    "rebuild",
-]
+__all__ = ["DEFAULT_TYPES", "generate", "generate_into"]
 
 DEFAULT_TYPES: Final = ("categorical", "conversation", "reasoning")
 # So many requests in a row that fail before a single one succeeded mean that none will.
 HOPELESS_AFTER: Final = 5
-
-# How a model ended → why its answer cannot be read.
-CAUSES: Final = {"length": "truncated", "max_tokens": "truncated", "refusal": "refusal"}
-
-Instruction = DirectInstruction | AskedInstruction
-Outcome = Sample | Rejection
-
-
-def instruction(name: str) -> Instruction:
-    """Return the instruction type `name`."""
-    return INSTRUCTIONS.get(name)()
 
 
 async def generate(
@@ -198,7 +177,7 @@ class _Work:
 
     async def _make(self, record: ImageRecord, kind: Instruction) -> Outcome:
         if not kind.asks_model:
-            return _direct(record, cast(DirectInstruction, kind))
+            return direct_outcome(record, cast(DirectInstruction, kind))
         try:
             return await self._ask(record, cast(AskedInstruction, kind))
         except RequestError as error:
@@ -209,7 +188,7 @@ class _Work:
         assert self._asker is not None
         backend = self._asker.backend
         prompt = kind.prompt(record, self._renderer, structured=backend.structured, guided=backend.guided)
-        provenance = _provenance(prompt, backend)
+        provenance = provenance_before(prompt, backend)
         asked, cost = prompt, 0.0
         outcome: Outcome | None = None
         for revision in range(self._corrections + 1):
@@ -227,7 +206,7 @@ class _Work:
                 return outcome
             self._answered = True
             cost += answer.cost or 0.0
-            known = _answered(provenance, answer, revision, None if answer.cost is None else cost)
+            known = provenance_after(provenance, answer, revision, None if answer.cost is None else cost)
             outcome = judge(record, kind, answer.completion, known)
             if isinstance(outcome, Sample) or outcome.stage != "parse" or outcome.reason in CAUSES.values():
                 return outcome
@@ -259,96 +238,11 @@ class _Work:
         )
 
 
-def _direct(record: ImageRecord, kind: DirectInstruction) -> Outcome:
-    turns = kind.turns(record)
-    if isinstance(turns, Unreadable):
-        return Rejection(
-            record_id=record.id,
-            instruction=kind.name,
-            stage="prompt",
-            reason=turns.reason,
-            detail=turns.detail,
-        )
-    provenance = Provenance(backend="none", model="none", prompt_sha256="", template_sha256="")
-    return Sample(record=record, instruction=kind.name, turns=turns, provenance=provenance)
-
-
-def judge(
-    record: ImageRecord, kind: AskedInstruction, completion: Completion, provenance: Provenance
-) -> Outcome:
-    """Read and check one completion: the part of the way that costs nothing and can be repeated."""
-
-    def reject(stage: Any, reason: str, detail: str) -> Rejection:
-        return Rejection(
-            record_id=record.id,
-            instruction=kind.name,
-            stage=stage,
-            reason=reason,
-            detail=detail,
-            raw_answer=completion.text,
-            provenance=provenance,
-        )
-
-    turns = kind.parse(completion.text)
-    if isinstance(turns, Unreadable):
-        return reject("parse", _cause(record, kind.name, completion) or turns.reason, turns.detail)
-    flags: list[str] = []
-    for finding in findings(Answer(record, kind.name, turns, completion)):
-        if finding.action == "reject":
-            return reject("check", finding.reason, finding.detail)
-        flags.append(finding.reason)
-    return Sample(
-        record=record, instruction=kind.name, turns=turns, flags=tuple(flags), provenance=provenance
-    )
-
-
-def _cause(record: ImageRecord, name: str, completion: Completion) -> str | None:
-    """Return why an answer is unreadable where the answer itself shows it: it was cut, or it declines."""
-    if completion.finish_reason in CAUSES:
-        return CAUSES[completion.finish_reason]
-    whole = (Turn(question="(asked)", answer=completion.text or "(nothing)", kind="basic"),)
-    declined = CHECKS.get("refusal")(Answer(record, name, whole, completion))
-    return "refusal" if declined else None
-
-
-def _provenance(prompt: Prompt, backend: Backend) -> Provenance:
-    """Return what is known before the answer."""
-    return Provenance(
-        backend=backend.name,
-        model=backend.model,
-        prompt_sha256=prompt_sha256(prompt),
-        template_sha256=prompt.template_sha256,
-        seed_ids=prompt.seed_ids,
-    )
-
-
-def _answered(before: Provenance, answer: Answered, revision: int, cost: float | None) -> Provenance:
-    completion = answer.completion
-    return before.model_copy(
-        update={
-            "model": completion.model,
-            "finish_reason": completion.finish_reason,
-            "usage": completion.usage,
-            "latency_s": completion.latency_s,
-            "attempts": answer.attempts,
-            "revision": revision,
-            "cost": cost,
-        }
-    )
-
-
 def _corrected(prompt: Prompt, completion: Completion, rejection: Rejection) -> Prompt:
     """Return the prompt that shows the model its answer and what is wrong with it."""
     wrong = f"That answer could not be used: {rejection.detail}. Reply once more, in exactly the format asked for."
     more = (Message(role="assistant", content=completion.text), Message(role="user", content=wrong))
     return prompt.model_copy(update={"messages": (*prompt.messages, *more)})
-
-
-def prompt_sha256(prompt: Prompt) -> str:
-    """Return the hash of what the model is asked: the messages and the answer's schema."""
-    messages = (part for message in prompt.messages for part in (message.role, message.content))
-    guide = [[turn.question, *turn.openings] for turn in prompt.guide]
-    return sha256_text(*messages, orjson.dumps([prompt.answer_schema, guide]).decode())
 
 
 async def generate_into(
@@ -379,117 +273,3 @@ async def generate_into(
     async with aclosing(samples) as rows:
         async for sample in rows:
             keep(sample)
-
-
-def rebuild(run: Path) -> tuple[Counter[str], Counter[str]]:
-    """Make a run's samples anew from its journal, with the parsers and checks of today; nothing is asked.
-
-    What needs no model is made anew from the records; rows that the journal does not know stay as they are. Rows
-    stand by record and instruction type afterwards: a second time changes nothing.
-
-    Returns:
-        Counts of the kept by instruction type, and of the rejected by reason.
-
-    Raises:
-        InputError: there is no journal, or the folder cannot be written.
-    """
-    path = run / JOURNAL
-    if not path.is_file():
-        raise InputError("has no journal", where=run, remedy="Name a run folder that asked a model.")
-    with Journal(path) as journal:
-        return rewrite(run, _rebuilt(run, journal))
-
-
-def _rebuilt(run: Path, journal: Journal) -> Iterator[Outcome]:
-    manifest = read_manifest(run) or {}
-    answered: set[tuple[str, str]] = set()
-    for key, entries in groupby(journal.entries(), lambda entry: (entry.record_id, entry.instruction)):
-        chain = _chain([entry for entry in entries if _belongs(entry, manifest)])
-        if chain:
-            answered.add(key)
-            yield _last_outcome(chain)
-    for sample in _rows_if_any(run):
-        kind = instruction(sample.instruction)
-        if not kind.asks_model:
-            yield _direct(sample.record, cast(DirectInstruction, kind))
-        elif (sample.record.id, sample.instruction) not in answered:
-            yield sample
-    for rejection in read_rejections(run):
-        if (rejection.record_id, rejection.instruction) not in answered:
-            yield rejection
-
-
-def _belongs(entry: Entry, manifest: dict[str, Any]) -> bool:
-    """Whether an answer is one of this run: a folder that was started anew keeps what the run before it paid for."""
-    provenance = entry.context["provenance"]
-    return bool(
-        provenance["model"] == manifest.get("model")
-        and entry.context["parameters"] == manifest.get("parameters")
-        and provenance["template_sha256"] == manifest.get("templates", {}).get(entry.instruction)
-    )
-
-
-def _chain(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the newest first request of a row with the corrections that followed it."""
-    begins = [position for position, entry in enumerate(entries) if entry.revision == 0]
-    return list(entries[begins[-1] :]) if begins else []
-
-
-def _rows_if_any(run: Path) -> Iterator[Sample]:
-    return read_samples(run) if (run / SAMPLES).is_file() else iter(())
-
-
-def _last_outcome(entries: Sequence[Entry]) -> Outcome:
-    """Return what came of a row: the first answer that is kept, or the last."""
-    cost: float | None = None
-    for entry in entries:
-        record = ImageRecord.model_validate(entry.context["record"])
-        before = Provenance.model_validate(entry.context["provenance"])
-        cost = cost if entry.cost is None else (cost or 0.0) + entry.cost
-        answer = Answered(entry.completion, entry.attempts, entry.cost, replayed=True)
-        kind = cast(AskedInstruction, instruction(entry.instruction))
-        outcome = judge(record, kind, entry.completion, _answered(before, answer, entry.revision, cost))
-        if isinstance(outcome, Sample):
-            return outcome
-    return outcome
-
-
-def manifest_of(
-    *,
-    records: Path,
-    out: Path,
-    types: Sequence[str],
-    labels: str | None,
-    backend: Backend | None,
-    renderer: PromptRenderer,
-) -> dict[str, Any]:
-    """Return what makes a run repeatable: inputs, model, parameters, prompt hashes and versions."""
-    asked = [kind.name for kind in map(instruction, types) if kind.asks_model]
-    images = records if records.is_dir() else records.parent
-    return {
-        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "records": records.name,
-        # Relative, so that the run folder and the images can be moved together.
-        "image_root": os.path.relpath(images.resolve(), out.resolve()),
-        "types": list(types),
-        "labels": labels,
-        "backend": backend.name if backend else None,
-        "model": backend.model if backend else None,
-        "parameters": backend.parameters if backend else {},
-        "notice": backend.notice if backend else "",
-        "templates": {name: renderer.template_sha256(name) for name in asked},
-        "seeds": {name: renderer.seeds_sha256(name) for name in asked},
-        "examples": renderer.examples,
-        "seed": renderer.seed,
-        "versions": {"python": platform.python_version(), **_versions()},
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in ("emovit-toolkit", "aiohttp", "jinja2", "pydantic", "xllamacpp"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

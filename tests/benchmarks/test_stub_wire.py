@@ -12,7 +12,7 @@ from benchmarks.generation.children import Stub, stub
 from benchmarks.generation.http_wire import UnreadableRequestError, response, take_request
 from benchmarks.generation.records import record, write_records
 from emogen.checks import Answer, findings
-from emogen.pipeline import instruction
+from emogen.judging import instruction
 from emogen.schemas import Completion, ImageRecord
 
 

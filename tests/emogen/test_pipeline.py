@@ -15,7 +15,9 @@ from openai_stub import CONVERSATION, REASONING
 from emogen.backends import RequestError
 from emogen.backends.scripted import ScriptedAnswer, ScriptedBackend
 from emogen.errors import BackendError, CredentialError, InputError
-from emogen.pipeline import generate, manifest_of, prompt_sha256
+from emogen.judging import prompt_sha256
+from emogen.manifest import manifest_of
+from emogen.pipeline import generate
 from emogen.prompts import PromptRenderer
 from emogen.schemas import Completion, ImageRecord, Prompt, Rejection, Sample
 

@@ -12,10 +12,10 @@ import pytest
 from command_line import Emogen
 from openai_stub import OpenAIStub, Reply
 
-import emogen.pipeline
+import emogen.judging
 from emogen.checks import Finding
 from emogen.errors import InputError
-from emogen.pipeline import rebuild
+from emogen.rebuilding import rebuild
 from emogen.store import RunFolder, read_manifest
 
 FILES = ("samples.jsonl", "rejections.jsonl")
@@ -72,7 +72,7 @@ def test_another_check(make: Make, stub: OpenAIStub, monkeypatch: pytest.MonkeyP
     before, asked = lines(run), len(stub.bodies)
     finding = Finding("too_dull", "dull", "reject")
     monkeypatch.setattr(
-        emogen.pipeline, "findings", lambda answer: [finding] if answer.record.id == "r1" else []
+        emogen.judging, "findings", lambda answer: [finding] if answer.record.id == "r1" else []
     )
     kept, rejected = rebuild(run)
     assert (kept, rejected) == (

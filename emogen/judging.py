@@ -1,0 +1,124 @@
+"""From an answer to its outcome: read it, check it, say how it came about. It costs nothing and can be repeated."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from emogen.asking import Answered
+from emogen.backends import Backend
+from emogen.checks import CHECKS, Answer, findings
+from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
+from emogen.resources import sha256_text
+from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample, Turn
+
+__all__ = [
+    "CAUSES",
+    "Instruction",
+    "Outcome",
+    "direct_outcome",
+    "instruction",
+    "judge",
+    "prompt_sha256",
+    "provenance_after",
+    "provenance_before",
+]
+
+# How a model ended → why its answer cannot be read.
+CAUSES: Final = {"length": "truncated", "max_tokens": "truncated", "refusal": "refusal"}
+
+Instruction = DirectInstruction | AskedInstruction
+Outcome = Sample | Rejection
+
+
+def instruction(name: str) -> Instruction:
+    """Return the instruction type `name`."""
+    return INSTRUCTIONS.get(name)()
+
+
+def direct_outcome(record: ImageRecord, kind: DirectInstruction) -> Outcome:
+    """Return what comes of a record where no model is asked."""
+    turns = kind.turns(record)
+    if isinstance(turns, Unreadable):
+        return Rejection(
+            record_id=record.id,
+            instruction=kind.name,
+            stage="prompt",
+            reason=turns.reason,
+            detail=turns.detail,
+        )
+    provenance = Provenance(backend="none", model="none", prompt_sha256="", template_sha256="")
+    return Sample(record=record, instruction=kind.name, turns=turns, provenance=provenance)
+
+
+def judge(
+    record: ImageRecord, kind: AskedInstruction, completion: Completion, provenance: Provenance
+) -> Outcome:
+    """Read and check one completion: the part of the way that costs nothing and can be repeated."""
+
+    def reject(stage: Any, reason: str, detail: str) -> Rejection:
+        return Rejection(
+            record_id=record.id,
+            instruction=kind.name,
+            stage=stage,
+            reason=reason,
+            detail=detail,
+            raw_answer=completion.text,
+            provenance=provenance,
+        )
+
+    turns = kind.parse(completion.text)
+    if isinstance(turns, Unreadable):
+        return reject("parse", _cause(record, kind.name, completion) or turns.reason, turns.detail)
+    flags: list[str] = []
+    for finding in findings(Answer(record, kind.name, turns, completion)):
+        if finding.action == "reject":
+            return reject("check", finding.reason, finding.detail)
+        flags.append(finding.reason)
+    return Sample(
+        record=record, instruction=kind.name, turns=turns, flags=tuple(flags), provenance=provenance
+    )
+
+
+def _cause(record: ImageRecord, name: str, completion: Completion) -> str | None:
+    """Return why an answer is unreadable where the answer itself shows it: it was cut, or it declines."""
+    if completion.finish_reason in CAUSES:
+        return CAUSES[completion.finish_reason]
+    whole = (Turn(question="(asked)", answer=completion.text or "(nothing)", kind="basic"),)
+    declined = CHECKS.get("refusal")(Answer(record, name, whole, completion))
+    return "refusal" if declined else None
+
+
+def provenance_before(prompt: Prompt, backend: Backend) -> Provenance:
+    """Return what is known before the answer."""
+    return Provenance(
+        backend=backend.name,
+        model=backend.model,
+        prompt_sha256=prompt_sha256(prompt),
+        template_sha256=prompt.template_sha256,
+        seed_ids=prompt.seed_ids,
+    )
+
+
+def provenance_after(before: Provenance, answer: Answered, revision: int, cost: float | None) -> Provenance:
+    """Return what is known after the answer; `cost` is that of the whole row, corrections included."""
+    completion = answer.completion
+    return before.model_copy(
+        update={
+            "model": completion.model,
+            "finish_reason": completion.finish_reason,
+            "usage": completion.usage,
+            "latency_s": completion.latency_s,
+            "attempts": answer.attempts,
+            "revision": revision,
+            "cost": cost,
+        }
+    )
+
+
+def prompt_sha256(prompt: Prompt) -> str:
+    """Return the hash of what the model is asked: the messages and the answer's schema."""
+    messages = (part for message in prompt.messages for part in (message.role, message.content))
+    guide = [[turn.question, *turn.openings] for turn in prompt.guide]
+    return sha256_text(*messages, orjson.dumps([prompt.answer_schema, guide]).decode())

@@ -1,0 +1,58 @@
+"""What makes a run repeatable, as `run.json` keeps it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from emogen.backends import Backend
+from emogen.judging import instruction
+from emogen.prompts import PromptRenderer
+
+__all__ = ["manifest_of"]
+
+
+def manifest_of(
+    *,
+    records: Path,
+    out: Path,
+    types: Sequence[str],
+    labels: str | None,
+    backend: Backend | None,
+    renderer: PromptRenderer,
+) -> dict[str, Any]:
+    """Return what makes a run repeatable: inputs, model, parameters, prompt hashes and versions."""
+    asked = [kind.name for kind in map(instruction, types) if kind.asks_model]
+    images = records if records.is_dir() else records.parent
+    return {
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "records": records.name,
+        # Relative, so that the run folder and the images can be moved together.
+        "image_root": os.path.relpath(images.resolve(), out.resolve()),
+        "types": list(types),
+        "labels": labels,
+        "backend": backend.name if backend else None,
+        "model": backend.model if backend else None,
+        "parameters": backend.parameters if backend else {},
+        "notice": backend.notice if backend else "",
+        "templates": {name: renderer.template_sha256(name) for name in asked},
+        "seeds": {name: renderer.seeds_sha256(name) for name in asked},
+        "examples": renderer.examples,
+        "seed": renderer.seed,
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("emovit-toolkit", "aiohttp", "jinja2", "pydantic", "xllamacpp"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,94 @@
+"""Makes a run's samples anew from its journal, after a parser or a check has changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, cast
+
+from emogen.asking import Answered
+from emogen.errors import InputError
+from emogen.instructions import AskedInstruction, DirectInstruction
+from emogen.journal import Entry, Journal
+from emogen.judging import Outcome, direct_outcome, instruction, judge, provenance_after
+from emogen.schemas import ImageRecord, Provenance, Sample
+from emogen.store import JOURNAL, SAMPLES, read_manifest, read_rejections, read_samples, rewrite
+
+__all__ = ["rebuild"]
+
+
+def rebuild(run: Path) -> tuple[Counter[str], Counter[str]]:
+    """Make a run's samples anew from its journal, with the parsers and checks of today; nothing is asked.
+
+    What needs no model is made anew from the records; rows that the journal does not know stay as they are. Rows
+    stand by record and instruction type afterwards: a second time changes nothing.
+
+    Returns:
+        Counts of the kept by instruction type, and of the rejected by reason.
+
+    Raises:
+        InputError: there is no journal, or the folder cannot be written.
+    """
+    path = run / JOURNAL
+    if not path.is_file():
+        raise InputError("has no journal", where=run, remedy="Name a run folder that asked a model.")
+    with Journal(path) as journal:
+        return rewrite(run, _rebuilt(run, journal))
+
+
+def _rebuilt(run: Path, journal: Journal) -> Iterator[Outcome]:
+    manifest = read_manifest(run) or {}
+    answered: set[tuple[str, str]] = set()
+    for key, entries in groupby(journal.entries(), lambda entry: (entry.record_id, entry.instruction)):
+        chain = _chain([entry for entry in entries if _belongs(entry, manifest)])
+        if chain:
+            answered.add(key)
+            yield _last_outcome(chain)
+    for sample in _rows_if_any(run):
+        kind = instruction(sample.instruction)
+        if not kind.asks_model:
+            yield direct_outcome(sample.record, cast(DirectInstruction, kind))
+        elif (sample.record.id, sample.instruction) not in answered:
+            yield sample
+    for rejection in read_rejections(run):
+        if (rejection.record_id, rejection.instruction) not in answered:
+            yield rejection
+
+
+def _belongs(entry: Entry, manifest: dict[str, Any]) -> bool:
+    """Whether an answer is one of this run: a folder that was started anew keeps what the run before it paid for."""
+    provenance = entry.context["provenance"]
+    return bool(
+        provenance["model"] == manifest.get("model")
+        and entry.context["parameters"] == manifest.get("parameters")
+        and provenance["template_sha256"] == manifest.get("templates", {}).get(entry.instruction)
+    )
+
+
+def _chain(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the newest first request of a row with the corrections that followed it."""
+    begins = [position for position, entry in enumerate(entries) if entry.revision == 0]
+    return list(entries[begins[-1] :]) if begins else []
+
+
+def _rows_if_any(run: Path) -> Iterator[Sample]:
+    return read_samples(run) if (run / SAMPLES).is_file() else iter(())
+
+
+def _last_outcome(entries: Sequence[Entry]) -> Outcome:
+    """Return what came of a row: the first answer that is kept, or the last."""
+    cost: float | None = None
+    for entry in entries:
+        record = ImageRecord.model_validate(entry.context["record"])
+        before = Provenance.model_validate(entry.context["provenance"])
+        cost = cost if entry.cost is None else (cost or 0.0) + entry.cost
+        answer = Answered(entry.completion, entry.attempts, entry.cost, replayed=True)
+        kind = cast(AskedInstruction, instruction(entry.instruction))
+        outcome = judge(
+            record, kind, entry.completion, provenance_after(before, answer, entry.revision, cost)
+        )
+        if isinstance(outcome, Sample):
+            return outcome
+    return outcome
