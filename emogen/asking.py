@@ -65,10 +65,10 @@ class Asker:
     """One run's way to its backend.
 
     Args:
-        backend: Who is asked; its `send` makes a single attempt.
+        backend: Who is asked; its `complete` makes a single attempt.
         admission: The gate that every attempt passes.
         journal: Where answers are kept; None keeps none (a trial, a test).
-        price: Cost of a prompt token and of an answer token; None where it is unknown.
+        price: What prompts and answers cost; None where it is unknown.
     """
 
     def __init__(

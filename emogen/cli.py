@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from emogen.cli_generate import generate, show_counts
-from emogen.errors import CheckFailedError
+from emogen.errors import CheckFailedError, InputError, UnknownNameError
 from emogen.terminal import progress, run_app
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 SHOWN_PROBLEMS = 10
+SPLITS = ("train", "val", "test", "all")
 
 app = typer.Typer(
     name="emogen",
@@ -59,6 +61,7 @@ def describe(
     from emogen.perception.describe import write_records
     from emogen.sources.folder import read_folder
 
+    _refuse_place(photographs, out)
     chosen = label_set(labels) if labels else None
     records = list(read_folder(photographs, metadata, labels=chosen))
     with progress("describing", len(records)) as advance:
@@ -69,6 +72,24 @@ def describe(
     if report.problems:
         raise CheckFailedError(
             f"{len(report.problems)} images are not in {out}", remedy="They are listed above."
+        )
+
+
+def _refuse_place(folder: Path, out: Path) -> None:
+    """Refuse a records file that would replace the user's own, or whose image paths no trainer would take."""
+    from emogen.sources.folder import IMAGE_SUFFIXES, METADATA_NAME
+
+    if out.name == METADATA_NAME or out.suffix.lower() in IMAGE_SUFFIXES:
+        raise InputError(
+            "is a name that an image or your metadata may have",
+            where=out,
+            remedy="Name it records.jsonl, say.",
+        )
+    if not folder.resolve().is_relative_to(out.resolve().parent):
+        raise InputError(
+            f"the images in {folder} do not lie below its folder, and no trainer takes paths that lead upwards",
+            where=out,
+            remedy=f"Write it beside them: --out {folder.parent / 'records.jsonl'}",
         )
 
 
@@ -95,13 +116,34 @@ def export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     format: Annotated[str, typer.Option("--format", help="llava or instructblip.")],
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    split: Annotated[
+        str, typer.Option("--split", help="train (what is not held out), val, test or all.")
+    ] = "train",
 ) -> None:
     """Write a run's samples for another trainer; the same samples always give the same bytes."""
     from emogen.exporters.export import export as write
-    from emogen.store import read_samples
+    from emogen.store import JOURNAL, MANIFEST, REJECTIONS, SAMPLES, read_samples
 
-    report = write(read_samples(run), format, out)
+    if split not in SPLITS:
+        raise UnknownNameError("split", split, SPLITS, where="--split")
+    if (
+        run.is_dir()
+        and out.resolve().parent == run.resolve()
+        and out.name in (SAMPLES, REJECTIONS, MANIFEST, JOURNAL)
+    ):
+        raise InputError("is a file of the run itself", where=out, remedy="Name another --out.")
+    chosen, held_out = [], 0
+    for sample in read_samples(run):
+        if split in ("all", sample.record.split or "train"):
+            chosen.append(sample)
+        else:
+            held_out += 1
+    if held_out and not chosen:
+        raise InputError(f"no sample is in the split {split!r}", where=run, remedy="Try --split all.")
+    report = write(chosen, format, out)
     typer.echo(f"wrote {report.rows} rows of {report.written} samples to {report.path} ({format})")
+    if held_out:
+        typer.echo(f"not in it: {held_out} samples of other splits (--split all takes every one)")
     if report.left_out:
         typer.echo(f"left out {report.left_out} samples that {format} could not read:", err=True)
         for problem in report.skipped[:SHOWN_PROBLEMS]:
@@ -116,7 +158,9 @@ def setup_local() -> None:
     from emogen.setup_local import install_weights
 
     weights = install_weights(typer.echo)
-    typer.echo(f"the embedded model is ready: {weights.name}")
+    typer.echo(f"ready: {weights.name}")
+    if find_spec("xllamacpp") is None:
+        typer.echo("--backend embedded also needs: pip install 'emovit-toolkit[local]'")
 
 
 def main() -> NoReturn:

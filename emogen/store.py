@@ -1,4 +1,4 @@
-"""The run folder: `samples.jsonl`, `rejections.jsonl` and the manifest `run.json`.
+"""The run folder: `samples.jsonl`, `rejections.jsonl` and the manifest `run.json`, beside `journal.sqlite`.
 
 Rows are appended one by one and nothing is held back, so that a stopped run keeps all that it made; running the
 same command again skips what is there. One process at a time: an open folder is locked.
@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, TypeVar
@@ -21,7 +22,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from emogen.errors import InputError, shorten
-from emogen.schemas import Rejection, Sample
+from emogen.schemas import ImageRecord, Rejection, Sample
 
 __all__ = [
     "JOURNAL",
@@ -66,6 +67,7 @@ class RunFolder:
         self.kept: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.done: set[tuple[str, str]] = set()
+        self._seen: dict[str, bytes] = {}
         try:
             with ExitStack() as opened:
                 path.mkdir(parents=True, exist_ok=True)
@@ -113,6 +115,7 @@ class RunFolder:
         for sample in _rows_of(self.path / SAMPLES, Sample):
             self._count(sample)
             self.done.add((sample.record.id, sample.instruction))
+            self._seen[sample.record.id] = _digest(sample.record)
         self._drop_failed_requests()
 
     def _compare(self, before: dict[str, Any]) -> None:
@@ -147,6 +150,21 @@ class RunFolder:
         if len(answered) < len(rejections):
             lines = b"".join(orjson.dumps(row.model_dump()) + b"\n" for row in answered)
             _replace(self.path / REJECTIONS, lines)
+
+    def unchanged(self, records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
+        """Yield the records, and stop at one that says something else than the samples made of it before.
+
+        Raises:
+            InputError: naming the record.
+        """
+        for record in records:
+            if record.id in self._seen and self._seen[record.id] != _digest(record):
+                raise InputError(
+                    f"record {record.id!r} has changed since samples were made of it",
+                    where=self.path,
+                    remedy="Use --overwrite (known answers are not paid again), or name another --out.",
+                )
+            yield record
 
     def add(self, outcome: Sample | Rejection) -> None:
         """Append one row; it has left the process when this returns.
@@ -308,6 +326,10 @@ def _row(line: bytes, model: type[M], where: str) -> M:
         raise InputError(
             f"{field}: {shorten(first['msg'])}", where=where, remedy="Mend or remove this line."
         ) from error
+
+
+def _digest(record: ImageRecord) -> bytes:
+    return sha256(record.model_dump_json().encode()).digest()
 
 
 def _lock(file: IO[bytes], path: Path) -> None:

@@ -104,7 +104,7 @@ def predict(
     untuned: Annotated[bool, typer.Option(help="Ask the model as it was before tuning.")] = False,
 ) -> None:
     """Ask about photographs: a free answer, or a ranking of labels."""
-    if ask is None and labels is None:
+    if not ask and not labels:
         raise InputError("nothing is asked", where="predict", remedy='Add --ask "..." or --labels joy,fear.')
     from emovit_train.console import show_answers
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emogen.image_file import read_rgb
 from emogen.terminal import progress
-from emovit_train.images import open_image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +38,7 @@ class ImageFeatures:
         with progress("image features", len(new)) as advance:
             for path in new:
                 # One by one: the result does not depend on which photographs come together.
-                pixels = self._model.preprocessing(open_image(path))
+                pixels = self._model.preprocessing(read_rgb(path))
                 self._known[path] = self._model.encode_images(pixels[None])[0]
                 advance()
 

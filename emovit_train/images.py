@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emogen.errors import InputError
-from emogen.registry import require
+from emogen.image_file import read_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-__all__ = ["Preprocessing", "check_images", "open_image"]
+__all__ = ["Preprocessing", "check_images"]
 
 SHOWN = 3
 
@@ -45,26 +45,6 @@ class Preprocessing:
         return (pixels - mean) / std
 
 
-def open_image(path: Path) -> Image:
-    """Return the photograph as RGB, turned the way its EXIF orientation says.
-
-    Raises:
-        InputError: it is missing, or cannot be decoded.
-    """
-    require("PIL", extra="train", purpose="Reading photographs")
-    from PIL import Image, ImageOps
-
-    if not path.is_file():
-        raise InputError("no such image", where=path, remedy="Check the path.")
-    try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            "this image cannot be decoded", where=path, remedy="Replace the file, or remove its rows."
-        ) from error
-
-
 def check_images(
     paths: Iterable[Path], *, remedy: str = "Name the folder that they lie in: --images DIR"
 ) -> None:
@@ -87,4 +67,4 @@ def check_images(
             remedy=remedy,
         )
     for path in wanted:
-        open_image(path)
+        read_rgb(path)

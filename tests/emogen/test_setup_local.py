@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from command_line import Emogen
 
 from emogen import setup_local
-from emogen.errors import EmovitError, MissingExtraError
+from emogen.errors import EmovitError
 from emogen.resources import local_model_file
 
 
@@ -92,10 +93,10 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         setup_local.install_weights(lambda line: None)
 
 
-def test_the_engine_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the engine nothing is installed: the error names the extra that brings it."""
-    monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    calls = pip(monkeypatch)
-    with pytest.raises(MissingExtraError, match=r"emovit-toolkit\[local\]"):
-        setup_local.install_weights(lambda line: None)
-    assert calls == []
+def test_the_weights_do_not_need_the_engine(emogen: Emogen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tuning `nano` needs the weights alone: they are installed, and the command says what else `embedded` needs."""
+    monkeypatch.setattr("emogen.setup_local.install_weights", lambda say: Path("weights.gguf"))
+    monkeypatch.setattr("emogen.cli.find_spec", lambda name: None)
+    ran = emogen("setup", "local")
+    assert ran.code == 0
+    assert "--backend embedded also needs: pip install 'emovit-toolkit[local]'" in ran.out

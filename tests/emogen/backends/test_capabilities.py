@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sys
 
 import pytest
 from openai_stub import OpenAIStub
 
 from emogen.backends import BackendOptions, open_backend, wants_json
 from emogen.backends.capabilities import (
+    Capabilities,
     capabilities,
     model_names,
     provider_of,
@@ -24,18 +26,24 @@ def test_a_model_serves_until_its_last_day() -> None:
     """A model is accepted until the day before its retirement, and refused from that day on."""
     refuse_retired("gpt-4", LAST_DAY)
     with pytest.raises(
-        BackendError, match=r"gpt-4 .* since 2026-10-23.*gpt-6\.1-sol or gpt-4\.1.*--base-url"
+        BackendError, match=r"gpt-4 .* since 2026-10-23.*gpt-6\.1-sol or gpt-6-luna.*--base-url"
     ):
         refuse_retired("gpt-4", FIRST_DAY_WITHOUT)
 
 
-def test_no_retired_replacement_is_named() -> None:
+def test_no_retired_replacement_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replacement that is itself retired by then is not named."""
-    assert replacements("gpt-4", FIRST_DAY_WITHOUT) == ["gpt-6.1-sol", "gpt-4.1"]
-    assert replacements("gpt-4", dt.date(2027, 1, 14)) == ["gpt-6.1-sol"]
-    with pytest.raises(BackendError) as caught:
-        refuse_retired("gpt-4", dt.date(2027, 1, 14))
-    assert "gpt-4.1" not in str(caught.value)
+    first, second = dt.date(2026, 1, 1), dt.date(2027, 1, 1)
+    table = {
+        "old": Capabilities(retired=first, replacements=("new", "newer")),
+        "new": Capabilities(retired=second),
+        "newer": Capabilities(),
+    }
+    monkeypatch.setattr(sys.modules["emogen.backends.capabilities"], "_table", lambda: table)
+    assert replacements("old", first) == ["new", "newer"]
+    assert replacements("old", second) == ["newer"]
+    with pytest.raises(BackendError, match="Use newer instead"):
+        refuse_retired("old", second)
 
 
 @pytest.mark.parametrize("day", [FIRST_DAY_WITHOUT, dt.date(2027, 1, 14), dt.date(2030, 1, 1)])

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from emogen.errors import MissingExtraError
+from emogen.image_file import read_rgb
 from emogen.perception import objects
-from emogen.perception.image_file import read_rgb
 
 
 def test_cat(cat_photograph: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from emogen.errors import InputError
-from emogen.perception.image_file import read_rgb
+from emogen.image_file import read_rgb
 
 
 def first_pixel(image: Image.Image) -> tuple[int, ...]:
