@@ -139,6 +139,7 @@ def test_predict_needs_a_question_and_usable_labels(
     Image.new("RGB", (8, 8)).save(photo)
     told = ("predict", photo, "--checkpoint", tuned_folder)
     assert "nothing is asked" in str(error_of(*told))
+    assert "nothing is asked" in str(error_of(*told, "--ask", ""))
     assert "unknown label set 'joyy'" in str(error_of(*told, "--labels", "joyy"))
     missing = error_of("predict", tmp_path / "gone.png", "--checkpoint", tuned_folder, "--ask", "What?")
     assert "gone.png" in str(missing)
