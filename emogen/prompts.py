@@ -1,115 +1,29 @@
 """Record + seed examples + template → `Prompt`.
 
 A template is a Jinja file that calls `message(role)` around each chat message. It is compiled once and sees plain
-strings, numbers, lists and dictionaries in a sandbox. What a record holds is only ever a value, so braces or Jinja
-syntax inside a caption stay text.
+strings, numbers, lists and dictionaries; where a user's folder is among the templates, all run in a sandbox. What a
+record holds is only ever a value, so braces or Jinja syntax inside a caption stay text.
 """
 
 from __future__ import annotations
 
-import hashlib
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any
 
 import jinja2
 import jinja2.meta
 import jinja2.sandbox
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emogen.errors import InputError, shorten
+from emogen.guides import GuideRenderer
 from emogen.resources import bundled_dir, search_path, sha256_text
-from emogen.schemas import Attributes, GuidedTurn, ImageRecord, Message, Prompt, Turn, TurnKind
+from emogen.schemas import ImageRecord, Message, Prompt, Turn, TurnKind
+from emogen.seeds import Seed, attribute_texts, read_models, seeded_choice
 
-__all__ = ["GuidedQuestion", "PromptRenderer", "Seed", "attribute_texts", "seeded_choice"]
-
-M = TypeVar("M", bound=BaseModel)
-
-ATTRIBUTE_NAMES: Final = {
-    "brightness": "Brightness",
-    "colorfulness": "Colorfulness",
-    "scene": "Scene",
-    "object": "Objects",
-    "facial_expression": "Facial expression",
-    "human_action": "Human action",
-}
-
-
-Fact = Literal[
-    "caption",
-    "emotion",
-    "scene",
-    "objects",
-    "object",
-    "facial_expression",
-    "human_action",
-    "brightness",
-    "colorfulness",
-]
-
-
-class Seed(BaseModel):
-    """One hand-written example of an instruction type, shown to the model in context."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    caption: str
-    emotion: str
-    attributes: Attributes = Attributes()
-    turns: tuple[Turn, ...] = Field(min_length=1)
-
-
-class GuidedQuestion(BaseModel):
-    """A question of the guided mode, with the openings of its answer, as Jinja templates over the record's facts.
-
-    Attributes:
-        id: Unique within its file.
-        kind: The kind of turn.
-        requires: Facts of the record without which the question makes no sense.
-        question: Jinja template of the question.
-        openings: Jinja templates of the sentences' beginnings.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    kind: TurnKind
-    requires: tuple[Fact, ...] = ()
-    question: str
-    openings: tuple[str, ...] = Field(min_length=1)
-
-
-def seeded_choice(key: str, count: int, pool: int) -> list[int]:
-    """Choose `count` of `range(pool)` by a hash of `key`: the same on every machine, after every resume."""
-
-    def rank(i: int) -> bytes:
-        return hashlib.sha256(f"{key}\0{i}".encode("utf-8", "surrogatepass")).digest()
-
-    return sorted(range(pool), key=rank)[:count]
-
-
-def attribute_texts(attributes: Attributes) -> dict[str, str]:
-    """Return display name → text of the attributes that are there, in the paper's order."""
-    texts = {}
-    for field, name in ATTRIBUTE_NAMES.items():
-        value = getattr(attributes, field)
-        if isinstance(value, float):
-            texts[name] = str(round(value, 2))
-        elif isinstance(value, str):
-            texts[name] = _words(value)
-        elif value:
-            texts[name] = ", ".join(map(_words, value))
-    return texts
-
-
-def _words(value: str) -> str:
-    """Write a name of a closed vocabulary (Places365's "train_station") as words."""
-    return value.replace("_", " ").strip()
+__all__ = ["PromptRenderer"]
 
 
 def _template_error(name: str, error: Exception) -> InputError:
@@ -132,15 +46,6 @@ def _template_error(name: str, error: Exception) -> InputError:
     )
 
 
-@dataclass(frozen=True)
-class _CompiledQuestion:
-    where: str
-    kind: TurnKind
-    requires: tuple[Fact, ...]
-    question: jinja2.Template
-    openings: tuple[jinja2.Template, ...]
-
-
 class PromptRenderer:
     """Renders prompts from templates and seeds, loaded and compiled once.
 
@@ -159,7 +64,6 @@ class PromptRenderer:
         self.examples = examples
         self.seed = seed
         self._seeds: dict[str, tuple[Seed, ...]] = {}
-        self._guides: dict[str, tuple[_CompiledQuestion, ...]] = {}
         self._hashes: dict[str, str] = {}
         self._examples: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -182,6 +86,10 @@ class PromptRenderer:
         # The same record must always give the same prompt.
         del environment.globals["lipsum"], environment.filters["random"]
         return environment
+
+    @cached_property
+    def _guides(self) -> GuideRenderer:
+        return GuideRenderer(self._environment, self._template_folders, self.seed)
 
     def template_sha256(self, instruction: str) -> str:
         """Return the hash of the instruction's template with everything that it extends or includes."""
@@ -223,7 +131,7 @@ class PromptRenderer:
     def seeds(self, instruction: str) -> tuple[Seed, ...]:
         """Return all seed examples of an instruction type, validated."""
         if instruction not in self._seeds:
-            lines = _read_models(self._find(self._seed_folders, f"{instruction}.jsonl"), Seed)
+            lines = read_models(self._find(self._seed_folders, f"{instruction}.jsonl"), Seed)
             self._seeds[instruction] = tuple(lines)
         return self._seeds[instruction]
 
@@ -291,7 +199,7 @@ class PromptRenderer:
                 examples=[self._example(instruction, seed, kinds, answer_json) for seed in seeds],
                 structured=answer_schema is not None,
             )
-            guide = tuple(self._guide(record, instruction, kinds)) if guided else ()
+            guide = tuple(self._guides.turns(record, instruction, kinds)) if guided else ()
         except InputError:
             raise
         except Exception as error:
@@ -335,94 +243,3 @@ class PromptRenderer:
                 "json": answer_json(seed.turns),
             }
         return self._examples[key]
-
-    def _guide(
-        self, record: ImageRecord, instruction: str, kinds: Sequence[TurnKind]
-    ) -> Iterator[GuidedTurn]:
-        facts = _facts(record)
-        evidence = _evidence(record)
-        for kind, count in Counter(kinds).items():
-            pool = [
-                guided
-                for guided in self._guided_questions(instruction)
-                if guided.kind == kind and all(facts[fact] is not None for fact in guided.requires)
-            ]
-            key = f"{self.seed}/guided/{instruction}/{kind}/{record.id}"
-            for i in seeded_choice(key, count, len(pool)):
-                chosen = pool[i]
-                try:
-                    question = chosen.question.render(facts)
-                    openings = tuple(opening.render(facts) for opening in chosen.openings)
-                except Exception as error:
-                    raise InputError(shorten(error), where=chosen.where, remedy="Mend this line.") from error
-                yield GuidedTurn(kind=kind, question=question, openings=openings, evidence=evidence)
-
-    def _guided_questions(self, instruction: str) -> tuple[_CompiledQuestion, ...]:
-        """Return the guided questions of an instruction type, compiled; none where it has no file of them."""
-        if instruction not in self._guides:
-            name = f"guided/{instruction}.jsonl"
-            found = [folder / name for folder in self._template_folders if (folder / name).is_file()]
-            self._guides[instruction] = tuple(
-                self._compiled(question, f"{path}, question {question.id!r}")
-                for path in found[:1]
-                for question in _read_models(path, GuidedQuestion)
-            )
-        return self._guides[instruction]
-
-    def _compiled(self, question: GuidedQuestion, where: str) -> _CompiledQuestion:
-        def text(source: str) -> jinja2.Template:
-            try:
-                return self._environment.from_string(source)
-            except jinja2.TemplateSyntaxError as error:
-                raise InputError(str(error.message), where=where, remedy="Mend this line.") from error
-
-        return _CompiledQuestion(
-            where,
-            question.kind,
-            question.requires,
-            text(question.question),
-            tuple(map(text, question.openings)),
-        )
-
-
-def _facts(record: ImageRecord) -> dict[Fact, Any]:
-    attributes = record.attributes
-    return {
-        "caption": record.caption,
-        "emotion": record.emotion,
-        "scene": _words(attributes.scene) if attributes.scene else None,
-        "objects": list(attributes.object) or None,
-        "object": attributes.object[0].lower() if attributes.object else None,
-        "facial_expression": attributes.facial_expression,
-        "human_action": _words(attributes.human_action) if attributes.human_action else None,
-        "brightness": attributes.brightness,
-        "colorfulness": attributes.colorfulness,
-    }
-
-
-def _evidence(record: ImageRecord) -> tuple[str, ...]:
-    facts = _facts(record)
-    texts = [facts["caption"], facts["emotion"], facts["scene"], *record.attributes.object]
-    texts += [facts["facial_expression"], facts["human_action"]]
-    return tuple(text for text in texts if text)
-
-
-def _read_models(path: Path, model: type[M]) -> Iterator[M]:
-    """Yield the models of a JSON Lines file; blank lines do not count."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", where=path) from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            yield model.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise InputError(
-                f"{field + ': ' if field else ''}{shorten(first['msg'])}",
-                where=f"{path}:{number}",
-                remedy="Mend this line.",
-            ) from error

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from emogen.checks import Answer, findings
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
-from emogen.prompts import PromptRenderer, Seed
+from emogen.prompts import PromptRenderer
 from emogen.schemas import Attributes, Completion, ImageRecord, Turn, TurnKind
+from emogen.seeds import Seed
 
 RECORD = ImageRecord(
     id="a",

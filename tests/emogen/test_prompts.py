@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from emogen.errors import InputError
+from emogen.guides import GuidedQuestion
 from emogen.instructions.conversation import Conversation
 from emogen.instructions.reasoning import Reasoning
-from emogen.prompts import GuidedQuestion, PromptRenderer, attribute_texts, seeded_choice
+from emogen.prompts import PromptRenderer
 from emogen.resources import bundled_dir
 from emogen.schemas import Attributes, ImageRecord, Prompt, TurnKind
+from emogen.seeds import attribute_texts, seeded_choice
 
 GOLDEN = Path(__file__).parent / "golden"
 

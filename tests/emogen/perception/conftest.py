@@ -22,6 +22,6 @@ def _one_thread() -> Iterator[None]:
 def cat_photograph() -> Path:
     """The photograph of a cat that scikit-image ships."""
     spec = find_spec("skimage")
-    if spec is None or not spec.submodule_search_locations:
-        pytest.skip("needs the extra `demo`")
+    assert spec is not None, "the tests need the extra `demo`"
+    assert spec.submodule_search_locations
     return Path(spec.submodule_search_locations[0]) / "data" / "chelsea.png"
