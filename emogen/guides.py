@@ -39,6 +39,7 @@ class GuidedQuestion(BaseModel):
         requires: Facts of the record without which the question makes no sense.
         question: Jinja template of the question.
         openings: Jinja templates of the sentences' beginnings.
+        fallback: Asked only where a record says too little for the other questions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class GuidedQuestion(BaseModel):
     requires: tuple[Fact, ...] = ()
     question: str
     openings: tuple[str, ...] = Field(min_length=1)
+    fallback: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class _CompiledQuestion:
     requires: tuple[Fact, ...]
     question: jinja2.Template
     openings: tuple[jinja2.Template, ...]
+    fallback: bool
 
 
 class GuideRenderer:
@@ -83,11 +86,14 @@ class GuideRenderer:
         facts = _facts(record)
         evidence = _evidence(record)
         for kind, count in Counter(kinds).items():
-            pool = [
-                guided
-                for guided in self._of(instruction)
-                if guided.kind == kind and all(facts[fact] is not None for fact in guided.requires)
+            fitting = [
+                question
+                for question in self._of(instruction)
+                if question.kind == kind and all(facts[fact] is not None for fact in question.requires)
             ]
+            pool = [question for question in fitting if not question.fallback]
+            if len(pool) < count:
+                pool = fitting
             key = f"{self._seed}/guided/{instruction}/{kind}/{record.id}"
             for i in seeded_choice(key, count, len(pool)):
                 chosen = pool[i]
@@ -123,6 +129,7 @@ class GuideRenderer:
             question.requires,
             text(question.question),
             tuple(map(text, question.openings)),
+            question.fallback,
         )
 
 

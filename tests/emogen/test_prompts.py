@@ -405,3 +405,18 @@ def test_a_broken_guided_question_is_named(
     folder = files("guided/reasoning.jsonl", json.dumps(question))
     with pytest.raises(InputError, match=r"guided.reasoning\.jsonl(:1|, question 'q1'): "):
         reasoning(PromptRenderer(folder))
+
+
+def test_a_record_without_a_caption_gets_a_whole_guide() -> None:
+    """What only the pixels and a label say is enough for every turn; a record that says more gets no fallback."""
+    bare = ImageRecord(
+        id="a", image="a.jpg", emotion="awe", attributes=Attributes(brightness=0.1, colorfulness=0.2)
+    )
+    told = bare.model_copy(update={"caption": "Stars shine above a dark hill."})
+    questions = {}
+    for record in (bare, told):
+        guide = Conversation().prompt(record, PromptRenderer(), structured=True).guide
+        assert [turn.kind for turn in guide] == ["basic", "basic", "advanced"]
+        questions[record.caption] = guide[-1].question
+    fallback = "What feeling does the picture leave, and through what?"
+    assert questions[None] == fallback != questions[told.caption]
