@@ -59,7 +59,7 @@ def test_every_retired_model_has_a_replacement(day: dt.date) -> None:
 
 def test_a_retired_model_is_not_asked(stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch) -> None:
     """A retired model is refused before a key is looked for or anything sent; a server of one's own may have it."""
-    monkeypatch.setattr("emogen.backends.openai.DEFAULT_BASE_URL", stub.url)
+    monkeypatch.setattr("emogen.backends.server.DEFAULT_BASE_URL", stub.url)
     with pytest.raises(BackendError, match="gpt-4 has not been served"):
         open_backend("gpt-4")
     assert stub.bodies == []

@@ -15,7 +15,8 @@ from openai_stub import OpenAIStub, Reply, completion
 from emogen.admission import Admission, Limits
 from emogen.asking import Asker
 from emogen.backends import BackendOptions, RequestError, open_backend
-from emogen.backends.openai import OpenAIBackend, strict_schema
+from emogen.backends.chat_request import strict_schema
+from emogen.backends.openai import OpenAIBackend
 from emogen.errors import BackendError, CredentialError, InputError
 from emogen.instructions.conversation import Conversation
 from emogen.prompts import PromptRenderer

@@ -1,0 +1,141 @@
+"""What a chat-completions server sends back: its bytes become a `Completion`, or the error that they mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from emogen.backends import RequestError, ThrottledError, TransientError
+from emogen.backends.capabilities import capabilities, replacements
+from emogen.backends.retry_after import retry_after_s
+from emogen.backends.server import Server
+from emogen.errors import BackendError, CredentialError, shorten
+from emogen.schemas import Completion, Usage
+
+__all__ = ["HttpReply", "failure", "rate_headers", "read_completion"]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """One reply, as any transport hands it over.
+
+    Attributes:
+        status: HTTP status.
+        body: All its bytes.
+        headers: Names in lower case.
+    """
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def rate_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return those headers that speak of rate limits."""
+    return {name: value for name, value in headers.items() if "ratelimit" in name}
+
+
+def read_completion(raw: bytes, model: str, latency_s: float = 0.0) -> Completion:
+    """Read the body of a reply with status 200.
+
+    Args:
+        raw: The body.
+        model: The model's name where the reply does not say it.
+        latency_s: Seconds that the reply took.
+
+    Raises:
+        TransientError: it holds no completion (half an answer, an error under a good status).
+    """
+    try:
+        reply = _json(raw)
+        choice = reply["choices"][0]
+        message = choice["message"]
+        usage = reply.get("usage") or {}
+        text, refusal = message.get("content"), message.get("refusal")
+        return Completion(
+            text=text or refusal or "",
+            model=str(reply.get("model") or model),
+            finish_reason="refusal" if refusal and not text else choice.get("finish_reason") or "stop",
+            usage=Usage(
+                prompt_tokens=usage.get("prompt_tokens") or 0,
+                completion_tokens=usage.get("completion_tokens") or 0,
+            ),
+            latency_s=round(latency_s, 3),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise TransientError("unreadable_reply", _message(raw) or "an empty body") from error
+
+
+def failure(reply: HttpReply, server: Server, model: str) -> BackendError:
+    """Return what a reply with another status than 200 means.
+
+    Args:
+        reply: The reply.
+        server: Who sent it.
+        model: Who was asked.
+
+    Returns:
+        A `ThrottledError` or a `TransientError` where the same request may succeed later, a `RequestError` where it
+        will not, another `BackendError` where no request will.
+    """
+    status, message = reply.status, _message(reply.body)
+    broke = status == 402 or _is_out_of_credit(reply.body)
+    if not broke and (status in {408, 409, 429} or status >= 500):
+        detail, wait_s = f"HTTP {status}: {message}", retry_after_s(reply.headers)
+        if status == 429:
+            return ThrottledError(detail, wait_s)
+        return TransientError("server_error", detail, wait_s)
+    if status in {401, 403}:
+        return CredentialError(
+            f"{server.base_url} refused the key (HTTP {status}): {message}",
+            remedy="Check the key's environment variable and what the key may use.",
+        )
+    if broke:
+        return BackendError(
+            f"{server.base_url}: the account has no credit left (HTTP {status}): {message}",
+            remedy="Add credit, then run the same command again: it goes on from there.",
+        )
+    if status == 404:
+        return BackendError(
+            f"{server.base_url} does not serve {model!r} (HTTP 404): {message}",
+            remedy=_instead(server, model),
+        )
+    if 300 <= status < 400:
+        place = reply.headers.get("location", "nowhere")
+        return BackendError(
+            f"{server.base_url} sends us on to {shorten(place)} (HTTP {status})",
+            remedy="Name the address itself with --base-url.",
+        )
+    return RequestError("bad_request", f"HTTP {status}: {message}")
+
+
+def _instead(server: Server, model: str) -> str:
+    if server.own and not capabilities(model).replacements:
+        return f"Check its name against {server.base_url}/models, and the address, which often ends in /v1."
+    return f"Try {', '.join(replacements(model))}, or another server with --base-url."
+
+
+def _json(raw: bytes) -> Any:
+    """Read a reply; one bad byte or half a character in it is no reason to pay for another."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return json.loads(raw.decode("utf-8", "replace"))
+
+
+def _message(raw: bytes) -> str:
+    try:
+        error = orjson.loads(raw)["error"]
+        message = error["message"] if isinstance(error, dict) else str(error)
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        message = raw[:400].decode("utf-8", "replace")
+    return shorten(message, 200)
+
+
+def _is_out_of_credit(raw: bytes) -> bool:
+    """Whether this is OpenAI's 429 that no waiting mends."""
+    return b'"insufficient_quota"' in raw
