@@ -13,20 +13,12 @@ from typing import Final, cast
 from emogen.admission import Admission, CostLimitError, Limits
 from emogen.asking import Asker
 from emogen.backends import Backend, RequestError, open_backend
+from emogen.dialogue import Dialogue
 from emogen.errors import BackendError, InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
-from emogen.judging import (
-    CAUSES,
-    Instruction,
-    Outcome,
-    direct_outcome,
-    instruction,
-    judge,
-    provenance_after,
-    provenance_before,
-)
+from emogen.judging import Instruction, Outcome, direct_outcome, instruction
 from emogen.prompts import PromptRenderer
-from emogen.schemas import Completion, ImageRecord, Message, Prompt, Rejection, Sample
+from emogen.schemas import ImageRecord, Rejection, Sample
 from emogen.store import RunFolder
 
 __all__ = ["DEFAULT_TYPES", "generate", "generate_into"]
@@ -111,7 +103,7 @@ class _Work:
         self._pairs = pairs
         self._asker = asker
         self._renderer = renderer
-        self._corrections = corrections if asker is not None and asker.backend.takes_corrections else 0
+        self._corrections = corrections
         self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._broken: Exception | None = None
         self._fatal: Exception | None = None
@@ -186,33 +178,21 @@ class _Work:
     async def _ask(self, record: ImageRecord, kind: AskedInstruction) -> Outcome:
         """Ask, and ask again with a correction where the answer cannot be read."""
         assert self._asker is not None
-        backend = self._asker.backend
-        prompt = kind.prompt(record, self._renderer, structured=backend.structured, guided=backend.guided)
-        provenance = provenance_before(prompt, backend)
-        asked, cost = prompt, 0.0
-        outcome: Outcome | None = None
-        for revision in range(self._corrections + 1):
-            context = {
-                "record": record.model_dump(mode="json"),
-                "provenance": provenance.model_dump(mode="json"),
-                "parameters": backend.parameters,
-            }
+        row = Dialogue(record, kind, self._renderer, self._asker.backend, self._corrections)
+        while (request := row.request) is not None:
             try:
-                answer = await self._asker.ask(asked, revision=revision, context=context)
+                answer = await self._asker.ask(
+                    request.prompt, revision=request.revision, context=request.context
+                )
             except RequestError:
-                if outcome is None:
+                if row.outcome is None:
                     raise
                 # The first answer stands, with what was wrong with it.
-                return outcome
+                break
             self._answered = True
-            cost += answer.cost or 0.0
-            known = provenance_after(provenance, answer, revision, None if answer.cost is None else cost)
-            outcome = judge(record, kind, answer.completion, known)
-            if isinstance(outcome, Sample) or outcome.stage != "parse" or outcome.reason in CAUSES.values():
-                return outcome
-            asked = _corrected(prompt, answer.completion, outcome)
-        assert outcome is not None
-        return outcome
+            row.take(answer)
+        assert row.outcome is not None
+        return row.outcome
 
     def _failure(self, record: ImageRecord, kind: Instruction, error: RequestError) -> Rejection:
         self._failed += 1
@@ -236,13 +216,6 @@ class _Work:
             f"not one of {self._failed} requests was answered; the last: {self._last_failure.what}",
             remedy="Check the model, and the server and its address (--base-url), then run the same command again.",
         )
-
-
-def _corrected(prompt: Prompt, completion: Completion, rejection: Rejection) -> Prompt:
-    """Return the prompt that shows the model its answer and what is wrong with it."""
-    wrong = f"That answer could not be used: {rejection.detail}. Reply once more, in exactly the format asked for."
-    more = (Message(role="assistant", content=completion.text), Message(role="user", content=wrong))
-    return prompt.model_copy(update={"messages": (*prompt.messages, *more)})
 
 
 async def generate_into(

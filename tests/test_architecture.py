@@ -13,6 +13,7 @@ PICTURE = [
     {"cli"},
     {"cli_generate"},
     {"pipeline", "rebuilding", "manifest", "setup_local"},
+    {"dialogue"},
     {"judging"},
     {"asking"},
     {"sources", "perception", "instructions", "backends", "checks", "store", "exporters"},

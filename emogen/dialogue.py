@@ -1,0 +1,96 @@
+"""What is asked about one row, one request after the other, and what comes of it.
+
+Who answers, and when, is not its business: `emogen generate` sends each request and waits, a batch looks each up in
+the journal and submits what is missing there. Both ask exactly the same, so that an answer to one is an answer to
+the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from emogen.asking import Answered
+from emogen.backends import Backend
+from emogen.instructions import AskedInstruction
+from emogen.judging import CAUSES, Outcome, judge, provenance_after, provenance_before
+from emogen.prompts import PromptRenderer
+from emogen.schemas import Completion, ImageRecord, Message, Prompt, Sample
+
+__all__ = ["Dialogue", "Request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request.
+
+    Attributes:
+        prompt: What is asked.
+        revision: How many times the row was asked before.
+        context: Kept beside the answer, see `emogen.journal.Entry`.
+    """
+
+    prompt: Prompt
+    revision: int
+    context: dict[str, Any]
+
+
+class Dialogue:
+    """The requests about one row: the first, and corrections while the answer cannot be read.
+
+    Args:
+        record: What is known of the image.
+        kind: The instruction type.
+        renderer: Templates and seed examples.
+        backend: Who is asked; nothing is sent here.
+        corrections: How often the model is shown what is wrong with an answer that cannot be read.
+
+    Attributes:
+        request: What is to be asked next; None where nothing is.
+        outcome: What came of the last answer; None before the first.
+    """
+
+    def __init__(
+        self,
+        record: ImageRecord,
+        kind: AskedInstruction,
+        renderer: PromptRenderer,
+        backend: Backend,
+        corrections: int,
+    ) -> None:
+        self._record = record
+        self._kind = kind
+        self._corrections = corrections if backend.takes_corrections else 0
+        self._prompt = kind.prompt(record, renderer, structured=backend.structured, guided=backend.guided)
+        self._before = provenance_before(self._prompt, backend)
+        self._cost = 0.0
+        context = {
+            "record": record.model_dump(mode="json"),
+            "provenance": self._before.model_dump(mode="json"),
+            "parameters": backend.parameters,
+        }
+        self.request: Request | None = Request(self._prompt, 0, context)
+        self.outcome: Outcome | None = None
+
+    def take(self, answer: Answered) -> None:
+        """Read and check the answer to `request`, and decide whether there is another."""
+        request = self.request
+        assert request is not None
+        self._cost += answer.cost or 0.0
+        cost = None if answer.cost is None else self._cost
+        known = provenance_after(self._before, answer, request.revision, cost)
+        outcome = judge(self._record, self._kind, answer.completion, known)
+        self.outcome = outcome
+        self.request = None
+        if isinstance(outcome, Sample) or outcome.stage != "parse" or outcome.reason in CAUSES.values():
+            return
+        if request.revision < self._corrections:
+            asked = _corrected(self._prompt, answer.completion, outcome.detail)
+            self.request = Request(asked, request.revision + 1, request.context)
+
+
+def _corrected(prompt: Prompt, completion: Completion, detail: str) -> Prompt:
+    """Return the prompt that shows the model its answer and what is wrong with it."""
+    wrong = f"That answer could not be used: {detail}. Reply once more, in exactly the format asked for."
+    more = (Message(role="assistant", content=completion.text), Message(role="user", content=wrong))
+    return prompt.model_copy(update={"messages": (*prompt.messages, *more)})
