@@ -18,12 +18,12 @@ from typing import Any, Final
 
 from emogen.admission import Admission, CostLimitError, Limits, Ticket
 from emogen.backends import Backend, RequestError, ThrottledError, TransientError, open_backend
-from emogen.errors import InputError
+from emogen.estimates import estimated_usage, most_usage
 from emogen.journal import Entry, Journal, request_key
-from emogen.prices import Price, price_of
+from emogen.prices import Price, price_of, require_price
 from emogen.schemas import Completion, Prompt, Usage
 
-__all__ = ["ATTEMPTS", "Answered", "Asker", "complete", "estimated_usage", "open_asker"]
+__all__ = ["ATTEMPTS", "Answered", "Asker", "complete", "open_asker"]
 
 ATTEMPTS: Final = 5
 MAX_PAUSE_S: Final = 60.0
@@ -31,11 +31,6 @@ MAX_PAUSE_S: Final = 60.0
 REFUSALS_COUNTED: Final = 4
 # A server that refuses one and the same request for so long will go on doing so.
 MAX_THROTTLED_S: Final = 1800.0
-# English text has about four characters a token; the estimate is only what is reserved until the answer comes.
-CHARS_PER_TOKEN: Final = 4
-EXPECTED_ANSWER_TOKENS: Final = 300
-# Of any script, in prompts of more than a few words.
-LEAST_BYTES_PER_TOKEN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +48,6 @@ class Answered:
     attempts: int
     cost: float | None
     replayed: bool
-
-
-def estimated_usage(prompt: Prompt) -> Usage:
-    """Return about how many tokens a request will take, without a tokenizer."""
-    chars = sum(len(message.content) for message in prompt.messages)
-    return Usage(prompt_tokens=chars // CHARS_PER_TOKEN, completion_tokens=EXPECTED_ANSWER_TOKENS)
 
 
 class Asker:
@@ -127,23 +116,13 @@ class Asker:
             self.admission.succeeded(ticket, used or ticket.tokens, cost or 0.0)
         return Answered(completion, attempts, cost, replayed=False)
 
-    def _most_usage(self, prompt: Prompt) -> Usage:
-        """Return what a request may take at most, so that the money reserved for it is enough."""
-        size = sum(len(message.content.encode()) for message in prompt.messages)
-        parameters = self.backend.parameters
-        longest = parameters.get("max_completion_tokens") or parameters.get("max_tokens")
-        return Usage(
-            prompt_tokens=size // LEAST_BYTES_PER_TOKEN,
-            completion_tokens=longest or EXPECTED_ANSWER_TOKENS,
-        )
-
     def _cost(self, usage: Usage) -> float | None:
         return self.price.of(usage) if self.price else None
 
     async def _admitted(self, prompt: Prompt) -> tuple[Ticket, Completion, int]:
         estimate = estimated_usage(prompt)
         tokens = estimate.prompt_tokens + estimate.completion_tokens
-        most_cost = self._cost(self._most_usage(prompt)) or 0.0
+        most_cost = self._cost(most_usage(prompt, self.backend.parameters)) or 0.0
         attempts = refusals = 0
         first_refusal_s: float | None = None
         while True:
@@ -220,12 +199,8 @@ def open_asker(backend: Backend, limits: Limits, price: Price | None, journal: J
     Raises:
         InputError: a limit on money, and a model without a known price.
     """
-    if limits.max_cost is not None and price is None:
-        raise InputError(
-            f"the price of {backend.model!r} is unknown, so its cost cannot be limited",
-            where="--max-cost",
-            remedy='Give it with --prices FILE: as_of = DATE, [per_million], "NAME" = [prompt, answer].',
-        )
+    if limits.max_cost is not None:
+        require_price(backend.model, price)
     spent = journal.spent(price.of if price else None) if journal is not None else 0.0
     return Asker(backend, Admission(limits, spent), journal, price)
 

@@ -300,8 +300,8 @@ def _dry_run(
     prices: Path | None,
 ) -> None:
     """Render every prompt and say what asking them would take; nothing is asked."""
-    from emogen.asking import estimated_usage
     from emogen.backends import wants_json
+    from emogen.estimates import estimated_usage
     from emogen.prices import price_of
     from emogen.schemas import Usage
 

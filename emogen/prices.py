@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from emogen.errors import InputError, shorten
 from emogen.resources import data_file
 from emogen.schemas import Usage
 
-__all__ = ["Price", "price_of"]
+__all__ = ["Price", "price_of", "require_price"]
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,27 @@ class Price:
         answer: For a million answer tokens.
         currency: Of both.
         as_of: The day on which it was looked up.
+        batch_share: What a request in a batch costs, as a share of that.
     """
 
     prompt: float
     answer: float
     currency: str
     as_of: dt.date
+    batch_share: float = 0.5
 
     def of(self, usage: Usage) -> float:
         """Return what `usage` costs."""
         return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.answer) / 1e6
+
+    def in_batch(self) -> Price:
+        """Return what the model costs where it is asked in a batch."""
+        return replace(
+            self,
+            prompt=self.prompt * self.batch_share,
+            answer=self.answer * self.batch_share,
+            batch_share=1.0,
+        )
 
 
 PerMillion = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -46,6 +57,7 @@ class _Table(BaseModel):
 
     as_of: dt.date
     currency: str = "USD"
+    batch_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
     per_million: dict[str, tuple[PerMillion, PerMillion]]
 
 
@@ -63,8 +75,23 @@ def price_of(model: str, own: Path | None = None) -> Price | None:
         names = [name for name in table.per_million if model == name or model.startswith(f"{name}-20")]
         if names:
             prompt, answer = table.per_million[max(names, key=len)]
-            return Price(prompt, answer, table.currency, table.as_of)
+            return Price(prompt, answer, table.currency, table.as_of, table.batch_share)
     return None
+
+
+def require_price(model: str, price: Price | None) -> Price:
+    """Return `price` where it is known: a limit on money needs one.
+
+    Raises:
+        InputError: it is unknown.
+    """
+    if price is None:
+        raise InputError(
+            f"the price of {model!r} is unknown, so its cost cannot be limited",
+            where="--max-cost",
+            remedy='Give it with --prices FILE: as_of = DATE, [per_million], "NAME" = [prompt, answer].',
+        )
+    return price
 
 
 def _read(path: Path) -> _Table:

@@ -17,7 +17,7 @@ PICTURE = [
     {"judging"},
     {"asking"},
     {"sources", "perception", "instructions", "backends", "checks", "store", "exporters"},
-    {"prompts", "admission", "journal", "prices"},
+    {"prompts", "admission", "journal", "prices", "estimates"},
     {"guides"},
     {"image_file", "seeds"},
     {"resources", "registry", "terminal"},

@@ -56,6 +56,21 @@ def test_ones_own_table(own: Path) -> None:
     assert bundled == price_of("gpt-4")
 
 
+def test_the_price_in_a_batch(own: Path) -> None:
+    """A batch costs half, unless the user's table says otherwise; of an already reduced price nothing is taken off."""
+    used = Usage(prompt_tokens=1_000_000, completion_tokens=1_000_000)
+    bundled, mine = price_of("gpt-4"), price_of("mine", own)
+    assert bundled is not None
+    assert mine is not None
+    assert bundled.in_batch().of(used) == bundled.of(used) / 2
+    assert mine.in_batch().of(used) == 3.0
+    assert mine.in_batch().in_batch() == mine.in_batch()
+    own.write_text(OWN.replace("[per_million]", "batch_share = 0.6\n[per_million]"))
+    dearer = price_of("mine", own)
+    assert dearer is not None
+    assert dearer.in_batch().of(used) == pytest.approx(3.6)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
