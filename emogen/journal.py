@@ -18,7 +18,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -32,7 +32,7 @@ __all__ = ["Entry", "Journal", "request_key"]
 
 GROUP_SIZE: Final = 64
 # The slot of a request is held until its answer is committed: waiting longer costs throughput, shorter costs CPU.
-GROUP_WAIT_S: Final = 0.01
+GROUP_WAIT_S: Final = 0.005
 SCHEMA_VERSION: Final = 1
 
 # All or nothing: a process may be killed while it makes the file.
@@ -115,7 +115,8 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._group: _Group | None = None
+        self._groups: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._failure: str | None = None
         with contextlib.ExitStack() as opened:
@@ -142,7 +143,8 @@ class Journal:
     def close(self) -> None:
         """Commit what is waiting and close the file."""
         if self._thread is not None:
-            self._waiting.put(None)
+            self._hand_over()
+            self._groups.put(None)
             self._thread.join()
             self._thread = None
         self._opened.close()
@@ -175,8 +177,9 @@ class Journal:
             self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
             self._thread.start()
         loop = asyncio.get_running_loop()
+        # One future for each: whoever is cancelled takes nobody with it.
         committed: asyncio.Future[str | None] = loop.create_future()
-        self._waiting.put(_Waiting(_row(entry), loop, committed))
+        self._join_group(loop, _row(entry), committed)
         failure = await committed
         if failure is not None:
             raise EmovitError(
@@ -185,50 +188,52 @@ class Journal:
                 remedy="Free some space, then run the same command again: all committed answers are kept.",
             )
 
+    def _join_group(
+        self, loop: asyncio.AbstractEventLoop, row: tuple[object, ...], committed: asyncio.Future[str | None]
+    ) -> None:
+        """Add an answer to the open group, which is handed over when it is full, or a moment after its first."""
+        if self._group is None or self._group.loop is not loop:
+            self._hand_over()
+            self._group = _Group(loop, loop.call_later(GROUP_WAIT_S, self._hand_over))
+        self._group.rows.append(row)
+        self._group.waiting.append(committed)
+        if len(self._group.rows) == GROUP_SIZE:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the open group, if there is one, to the thread that writes."""
+        group, self._group = self._group, None
+        if group is not None:
+            group.timer.cancel()
+            self._groups.put(group)
+
     def _write(self) -> None:
-        last = False
-        while not last:
-            group, last = self._next_group()
-            if group:
-                self._commit(group)
+        while (group := self._groups.get()) is not None:
+            self._commit(group)
 
-    def _next_group(self) -> tuple[list[_Waiting], bool]:
-        """Wait for an answer, and take those that have come meanwhile; True after the last."""
-        item = self._waiting.get()
-        deadline_s = time.monotonic() + GROUP_WAIT_S
-        group: list[_Waiting] = []
-        while item is not None:
-            group.append(item)
-            if len(group) == GROUP_SIZE:
-                return group, False
-            try:
-                item = self._waiting.get(timeout=max(0.0, deadline_s - time.monotonic()))
-            except queue.Empty:
-                return group, False
-        return group, True
-
-    def _commit(self, group: list[_Waiting]) -> None:
+    def _commit(self, group: _Group) -> None:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-            self._writer.executemany(_INSERT, [waiting.row for waiting in group])
+            self._writer.executemany(_INSERT, group.rows)
             self._writer.execute("COMMIT")
         except Exception as error:  # Whatever it is, somebody waits for the outcome.
             # What comes later is tried all the same, as it is paid for; but nobody is told that all is well.
             self._failure = str(error)
             with contextlib.suppress(sqlite3.Error):
                 self._writer.execute("ROLLBACK")
-        for loop in {waiting.loop for waiting in group}:
-            futures = [waiting.committed for waiting in group if waiting.loop is loop]
-            # The loop may be closed already where the program is being torn down.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_settle, futures, self._failure)
+        # The loop may be closed already where the program is being torn down.
+        with contextlib.suppress(RuntimeError):
+            group.loop.call_soon_threadsafe(_settle, group.waiting, self._failure)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    row: tuple[object, ...]
+class _Group:
+    """Answers that are committed together, and the futures of those who wait for it."""
+
     loop: asyncio.AbstractEventLoop
-    committed: asyncio.Future[str | None]
+    timer: asyncio.TimerHandle
+    rows: list[tuple[object, ...]] = field(default_factory=list)
+    waiting: list[asyncio.Future[str | None]] = field(default_factory=list)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -252,10 +257,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         return connection
 
 
-def _settle(futures: list[asyncio.Future[str | None]], failure: str | None) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(failure)
+def _settle(waiting: list[asyncio.Future[str | None]], failure: str | None) -> None:
+    for committed in waiting:
+        if not committed.done():
+            committed.set_result(failure)
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
