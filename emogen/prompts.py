@@ -3,18 +3,24 @@
 A template is a Jinja file that calls `message(role)` around each chat message. It is compiled once and sees plain
 strings, numbers, lists and dictionaries; where a user's folder is among the templates, all run in a sandbox. What a
 record holds is only ever a value, so braces or Jinja syntax inside a caption stay text.
+
+Most of a prompt is the same for many records: the system message, and the examples that were chosen. The messages that
+are complete before anything of the record is looked up are rendered once and kept.
 """
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import MethodType
+from typing import Any, Final
 
 import jinja2
 import jinja2.meta
+import jinja2.runtime
 import jinja2.sandbox
 
 from emogen.errors import InputError, shorten
@@ -24,6 +30,61 @@ from emogen.schemas import ImageRecord, Message, Prompt, Turn, TurnKind
 from emogen.seeds import Seed, attribute_texts, read_models, seeded_choice
 
 __all__ = ["PromptRenderer"]
+
+# What a template sees that differs from record to record.
+OF_THE_RECORD: Final = frozenset({"caption", "emotion", "labels", "attributes"})
+# A template that keeps a state of its own may carry it from one message into the next.
+STATEFUL: Final = frozenset({"namespace", "cycler", "joiner"})
+MOST_OPENINGS: Final = 1024
+
+
+class _Context(jinja2.runtime.Context):
+    """A template's variables; notices when one of the record is looked up."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        """Look a variable up: the one way in which compiled templates do so."""
+        if key in OF_THE_RECORD:
+            _chat.get().of_the_record = True
+        return super().resolve_or_missing(key)
+
+    def call(self, called: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call something; for `message`, which is called most, without asking what else it would like to be given."""
+        if type(called) is MethodType and called.__func__ is _Chat.message:
+            for name in ("_block_vars", "_loop_vars"):
+                kwargs.pop(name, None)
+            return called(*args, **kwargs)
+        return super().call(called, *args, **kwargs)
+
+
+class _Chat:
+    """The chat messages that a template makes.
+
+    Args:
+        opening: Those that it begins with, known from a rendering before.
+    """
+
+    def __init__(self, opening: Sequence[Message]) -> None:
+        self.opening = opening
+        self.messages: list[Message] = []
+        self.of_the_record = False
+        self.constant = 0
+
+    def message(self, role: str, caller: Callable[[], str]) -> str:
+        """Add a message: what templates call."""
+        if len(self.messages) < len(self.opening):
+            self.messages.append(self.opening[len(self.messages)])
+            return ""
+        if role not in ("system", "user", "assistant"):
+            raise jinja2.TemplateRuntimeError(
+                f"unknown role {shorten(role)!r}, wanted system, user or assistant"
+            )
+        self.messages.append(Message(role=role, content=caller().strip()))
+        if not self.of_the_record:
+            self.constant = len(self.messages)
+        return ""
+
+
+_chat: Final[ContextVar[_Chat]] = ContextVar("chat")
 
 
 def _template_error(name: str, error: Exception) -> InputError:
@@ -66,6 +127,9 @@ class PromptRenderer:
         self._seeds: dict[str, tuple[Seed, ...]] = {}
         self._hashes: dict[str, str] = {}
         self._examples: dict[tuple[str, str], dict[str, Any]] = {}
+        self._openings: dict[tuple[str, bool, tuple[str, ...]], tuple[Message, ...]] = {}
+        self._stateful: set[str] = set()
+        self._templates: dict[str, jinja2.Template] = {}
 
     @cached_property
     def _environment(self) -> jinja2.Environment:
@@ -83,6 +147,7 @@ class PromptRenderer:
             # A template edited during a run would no longer be the one that was hashed.
             auto_reload=False,
         )
+        environment.context_class = _Context
         # The same record must always give the same prompt.
         del environment.globals["lipsum"], environment.filters["random"]
         return environment
@@ -94,9 +159,18 @@ class PromptRenderer:
     def template_sha256(self, instruction: str) -> str:
         """Return the hash of the instruction's template with everything that it extends or includes."""
         if instruction not in self._hashes:
-            names = sorted(self._closure(f"{instruction}.j2"))
+            names = sorted(self._closure(instruction))
             self._hashes[instruction] = sha256_text(*(self._source(name)[0] for name in names))
         return self._hashes[instruction]
+
+    def _template(self, name: str) -> jinja2.Template:
+        """Return a compiled template."""
+        if name not in self._templates:
+            template = self._environment.get_template(name)
+            # Jinja copies them for each rendering, and copying its chain of mappings takes longer than our messages.
+            template.globals = dict(template.globals)
+            self._templates[name] = template
+        return self._templates[name]
 
     def _source(self, name: str) -> tuple[str, str | None]:
         """Return a template's text and its file."""
@@ -112,9 +186,10 @@ class PromptRenderer:
         except (OSError, UnicodeDecodeError) as error:
             raise _template_error(name, error) from error
 
-    def _closure(self, name: str) -> set[str]:
+    def _closure(self, instruction: str) -> set[str]:
+        """Return the names of an instruction's template and of every template that it extends or includes."""
         seen: set[str] = set()
-        waiting = [name]
+        waiting = [f"{instruction}.j2"]
         while waiting:
             current = waiting.pop()
             if current in seen:
@@ -123,8 +198,11 @@ class PromptRenderer:
             source, file = self._source(current)
             try:
                 tree = self._environment.parse(source, current, file)
+                stateful = STATEFUL & jinja2.meta.find_undeclared_variables(tree)
             except jinja2.TemplateSyntaxError as error:
                 raise _template_error(current, error) from error
+            if stateful:
+                self._stateful.add(instruction)
             waiting.extend(found for found in jinja2.meta.find_referenced_templates(tree) if found)
         return seen
 
@@ -178,46 +256,42 @@ class PromptRenderer:
         name = f"{instruction}.j2"
         template_sha256 = self.template_sha256(instruction)
         seeds = self.choose_seeds(instruction, record.id)
-        messages: list[Message] = []
-
-        def message(role: str, caller: Callable[[], str]) -> str:
-            if role not in ("system", "user", "assistant"):
-                raise jinja2.TemplateRuntimeError(
-                    f"unknown role {shorten(role)!r}, wanted system, user or assistant"
-                )
-            messages.append(Message(role=role, content=caller().strip()))
-            return ""
-
+        structured = answer_schema is not None
+        key = (instruction, structured, tuple(seed.id for seed in seeds))
+        chat = _Chat(self._openings.get(key, ()))
+        _chat.set(chat)
         # A user's template may fail in any way that an expression can.
         try:
-            self._environment.get_template(name).render(
-                message=message,
+            self._template(name).render(
+                message=chat.message,
                 caption=record.caption,
                 emotion=record.emotion,
                 labels=list(record.labels),
                 attributes=attribute_texts(record.attributes),
                 examples=[self._example(instruction, seed, kinds, answer_json) for seed in seeds],
-                structured=answer_schema is not None,
+                structured=structured,
             )
             guide = tuple(self._guides.turns(record, instruction, kinds)) if guided else ()
         except InputError:
             raise
         except Exception as error:
             raise _template_error(name, error) from error
-        if not messages:
+        if not chat.messages:
             raise InputError(
                 "makes no message",
                 where=f"template {name}",
                 remedy='Wrap text in {% call message("user") %}.',
             )
+        if chat.constant and len(self._openings) < MOST_OPENINGS and instruction not in self._stateful:
+            self._openings[key] = tuple(chat.messages[: chat.constant])
         return Prompt(
             record_id=record.id,
             instruction=instruction,
-            messages=tuple(messages),
+            messages=tuple(chat.messages),
             answer_schema=answer_schema,
             guide=guide,
             template_sha256=template_sha256,
-            seed_ids=tuple(seed.id for seed in seeds),
+            seed_ids=key[-1],
         )
 
     def _example(

@@ -420,3 +420,47 @@ def test_a_record_without_a_caption_gets_a_whole_guide() -> None:
         questions[record.caption] = guide[-1].question
     fallback = "What feeling does the picture leave, and through what?"
     assert questions[None] == fallback != questions[told.caption]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        own_block('Feeling of "{{ caption }}".'),
+        own_block("{% set said = caption %}Feeling of {{ said }}."),
+        '{% set said = caption %}{% call message("system") %}{{ said }}{% endcall %}'
+        '{% call message("user") %}Go.{% endcall %}',
+        '{% macro say() %}{{ caption }}{% endmacro %}{% call message("system") %}{{ say() }}{% endcall %}',
+        '{% call message("system") %}{% include "other.j2" %}{% endcall %}',
+    ],
+)
+def test_a_message_about_the_record_is_never_taken_from_another(template: str, templates: Templates) -> None:
+    """However a template brings the caption into its first message, each record reads its own there."""
+    renderer = templates(reasoning=template, other="{{ caption }}")
+
+    for caption in ("A red kite.", "A blue boat.", "A red kite."):
+        assert caption in system(reasoning(renderer, ImageRecord(id="k", image="k.jpg", caption=caption)))
+
+
+def test_a_template_with_a_state_is_rendered_whole_each_time(templates: Templates) -> None:
+    """What one message sets and a later one reads is the same in the first prompt and in the second."""
+    renderer = templates(
+        reasoning='{% set state = namespace(said="nothing") %}'
+        '{% call message("system") %}{% set state.said = "hello" %}Be brief.{% endcall %}'
+        '{% call message("user") %}{{ state.said }}, {{ caption }}{% endcall %}'
+    )
+
+    prompts = [reasoning(renderer) for _ in range(2)]
+
+    assert [prompt.messages[-1].content.split(",")[0] for prompt in prompts] == ["hello", "hello"]
+
+
+def test_prompts_are_the_same_whatever_was_rendered_before() -> None:
+    """A renderer that has seen other records gives each record what a new one gives it."""
+    used = PromptRenderer()
+    for number in range(40):
+        record = FULL.model_copy(update={"id": f"r{number}", "caption": f"Boat number {number}."})
+        for structured in (True, False):
+            for kind in (Conversation(), Reasoning()):
+                prompt = kind.prompt(record, used, structured=structured)
+
+                assert prompt == kind.prompt(record, PromptRenderer(), structured=structured)
