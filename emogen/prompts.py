@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import jinja2
 import jinja2.meta
+import jinja2.nodes
 import jinja2.runtime
 import jinja2.sandbox
 
@@ -198,10 +199,9 @@ class PromptRenderer:
             source, file = self._source(current)
             try:
                 tree = self._environment.parse(source, current, file)
-                stateful = STATEFUL & jinja2.meta.find_undeclared_variables(tree)
             except jinja2.TemplateSyntaxError as error:
                 raise _template_error(current, error) from error
-            if stateful:
+            if STATEFUL & {node.name for node in tree.find_all(jinja2.nodes.Name)}:
                 self._stateful.add(instruction)
             waiting.extend(found for found in jinja2.meta.find_referenced_templates(tree) if found)
         return seen
