@@ -174,7 +174,7 @@ class RunFolder:
         """
         rows = self._samples if isinstance(outcome, Sample) else self._rejections
         try:
-            rows.add(outcome.model_dump(mode="json"))
+            rows.add(outcome)
         except OSError as error:
             raise _unwritable(self.path, error) from error
         self._count(outcome)
@@ -214,10 +214,10 @@ def rewrite(run: Path, outcomes: Iterable[Sample | Rejection]) -> tuple[Counter[
             for outcome in outcomes:
                 if isinstance(outcome, Sample):
                     kept[outcome.instruction] += 1
-                    rows[SAMPLES].add(outcome.model_dump(mode="json"))
+                    rows[SAMPLES].add(outcome)
                 else:
                     rejected[outcome.reason] += 1
-                    rows[REJECTIONS].add(outcome.model_dump(mode="json"))
+                    rows[REJECTIONS].add(outcome)
             for name, path in new.items():
                 path.replace(run / name)
             manifest["counts"] = {
@@ -239,7 +239,7 @@ class _Rows:
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
         self._line = io.BytesIO()
-        self._writer = jsonlines.Writer(self._line, dumps=orjson.dumps)
+        self._writer = jsonlines.Writer(self._line, dumps=_as_json)
 
     def __enter__(self) -> _Rows:
         return self
@@ -248,7 +248,7 @@ class _Rows:
         self._writer.close()
         self._file.close()
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add(self, row: BaseModel) -> None:
         self._line.seek(0)
         self._line.truncate()
         self._writer.write(row)
@@ -261,6 +261,14 @@ class _Rows:
             with suppress(OSError):
                 self._file.truncate(end)
             raise
+
+
+def _as_json(row: object) -> bytes:
+    return orjson.dumps(row, default=_model_as_json)
+
+
+def _model_as_json(model: BaseModel) -> orjson.Fragment:
+    return orjson.Fragment(model.model_dump_json())
 
 
 def read_manifest(run: Path) -> dict[str, Any] | None:
