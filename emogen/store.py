@@ -21,6 +21,7 @@ import jsonlines
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from emogen.atomic import write_bytes
 from emogen.errors import InputError, shorten
 from emogen.schemas import ImageRecord, Rejection, Sample
 
@@ -93,10 +94,10 @@ class RunFolder:
         with self._opened:
             try:
                 self._write_manifest("complete" if kind is None else "stopped")
-            except OSError as unwritable:
+            except InputError:
                 # On a full disk the error that ended the block says it already.
                 if kind is None:
-                    raise _unwritable(self.path, unwritable) from unwritable
+                    raise
 
     def _resume(self) -> None:
         for name in (SAMPLES, REJECTIONS):
@@ -149,7 +150,7 @@ class RunFolder:
             self.done.add((rejection.record_id, rejection.instruction))
         if len(answered) < len(rejections):
             lines = b"".join(orjson.dumps(row.model_dump()) + b"\n" for row in answered)
-            _replace(self.path / REJECTIONS, lines)
+            write_bytes(self.path / REJECTIONS, lines)
 
     def unchanged(self, records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
         """Yield the records, and stop at one that says something else than the samples made of it before.
@@ -189,7 +190,7 @@ class RunFolder:
         """Write `run.json` in one piece, with the counts so far."""
         counts = {"kept": dict(sorted(self.kept.items())), "rejected": dict(sorted(self.rejected.items()))}
         text = orjson.dumps({**self.manifest, "state": state, "counts": counts}, option=orjson.OPT_INDENT_2)
-        _replace(self.path / MANIFEST, text + b"\n")
+        write_bytes(self.path / MANIFEST, text + b"\n")
 
 
 def rewrite(run: Path, outcomes: Iterable[Sample | Rejection]) -> tuple[Counter[str], Counter[str]]:
@@ -224,7 +225,7 @@ def rewrite(run: Path, outcomes: Iterable[Sample | Rejection]) -> tuple[Counter[
                 "kept": dict(sorted(kept.items())),
                 "rejected": dict(sorted(rejected.items())),
             }
-            _replace(run / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
+            write_bytes(run / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise _unwritable(run, error) from error
     finally:
@@ -387,17 +388,6 @@ def _last_line(file: IO[bytes]) -> bytes:
         if len(lines) > 1 or reach >= size:
             return lines[-1]
         reach *= 2
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace a file in one piece."""
-    temporary = path.with_name(f"{path.name}.new")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from emogen.atomic import replacing_path, write_text
 from emogen.errors import InputError, shorten
 from emovit_train.fingerprint import sha256_file, sha256_tensors
 from emovit_train.models import MODELS, ModelSpec
-from emovit_train.output import replaced, write_text
 from emovit_train.settings import Part
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def save_checkpoint(
     from safetensors.torch import save_file
 
     tensors = _saved_tensors(model)
-    with replaced(folder / TENSORS) as work:
+    with replacing_path(folder / TENSORS) as work:
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, work)
     config = CheckpointConfig(
         spec=model.spec,

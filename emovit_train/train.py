@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import torch
 
+from emogen.atomic import replacing_path, writable_folder, write_text
 from emogen.errors import CheckFailedError, EmovitError, InputError
 from emogen.terminal import progress
 from emovit_train.batches import length_sorted_batches
@@ -26,7 +27,6 @@ from emovit_train.interruption import interrupt_requested
 from emovit_train.models import MODELS, ModelSpec, resolve_model
 from emovit_train.objective import Example, answer_losses, encode_rows, mean_loss
 from emovit_train.optimizer import adamw, lr_share, set_lr
-from emovit_train.output import prepare_folder, replaced, write_text
 from emovit_train.predict import generate
 from emovit_train.settings import SampleAnswer, TrainReport, TrainSettings
 
@@ -76,7 +76,7 @@ def train(
     said_before = _answers(model, features, asked)
 
     ready_s = time.perf_counter()
-    with replaced(out / METRICS) as work, work.open("w", encoding="utf-8") as metrics:
+    with replacing_path(out / METRICS) as work, work.open("w", encoding="utf-8") as metrics:
         steps, finished = _fit(model, features, training, settings, metrics)
     trained_s = time.perf_counter()
 
@@ -148,7 +148,7 @@ def _answers(model: EmoVIT, features: ImageFeatures, rows: Sequence[Row]) -> lis
 
 
 def _claim(out: Path, overwrite: bool) -> None:
-    prepare_folder(out)
+    writable_folder(out)
     if (out / CONFIG).exists() and not overwrite:
         raise InputError(
             "a model lies here already", where=out, remedy="Name another folder, or add --overwrite."

@@ -22,10 +22,20 @@ PICTURE = [
     {"image_file", "seeds"},
     {"resources", "registry", "terminal"},
     {"schemas"},
-    {"labels", "protocol"},
+    {"labels", "protocol", "atomic"},
     {"errors"},
 ]
-FOR_TRAINING = {"schemas", "labels", "protocol", "registry", "resources", "terminal", "image_file", "errors"}
+FOR_TRAINING = {
+    "schemas",
+    "labels",
+    "protocol",
+    "registry",
+    "resources",
+    "terminal",
+    "image_file",
+    "atomic",
+    "errors",
+}
 
 
 def place(part: str) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emogen.atomic import replacing
 from emogen.errors import CheckFailedError, InputError, shorten
 from emogen.exporters import EXPORTERS, Exporter, Problem, Row
-from emogen.exporters.atomic import replacing
 from emogen.exporters.json_list import JsonListWriter
 from emogen.exporters.row_check import RowCheck
 from emogen.schemas import Sample

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 
+from emogen.atomic import replacing, writable_folder
 from emogen.errors import InputError
 from emogen.image_file import read_rgb
 from emogen.perception import objects as object_classes
 from emogen.perception.image_statistics import brightness, colorfulness
-from emogen.perception.records_file import replacing
 from emogen.schemas import ImageRecord
 
 __all__ = ["DescribeReport", "Problem", "describe", "write_records"]
@@ -99,8 +100,13 @@ def write_records(
     """
     problems: list[Problem] = []
     written = 0
+    writable_folder(out.parent)
+    described = describe(records, folder, objects=objects, on_problem=problems.append)
+    first = next(described, None)
+    if first is None:
+        return DescribeReport(0, tuple(problems))
     with replacing(out) as file:
-        for record in describe(records, folder, objects=objects, on_problem=problems.append):
+        for record in chain([first], described):
             image = Path(os.path.relpath(folder / record.image, out.parent)).as_posix()
             file.write(_line(record.model_copy(update={"image": image})))
             written += 1

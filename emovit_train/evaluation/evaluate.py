@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from emogen.atomic import writable_folder, write_text
 from emogen.protocol import categorical_answer, categorical_question
 from emogen.schemas import ImageRecord
 from emogen.terminal import progress
@@ -17,7 +18,6 @@ from emovit_train.evaluation.metrics import accuracy, macro_f1, majority_share
 from emovit_train.features import ImageFeatures
 from emovit_train.fingerprint import sha256_file
 from emovit_train.images import check_images
-from emovit_train.output import prepare_folder, write_text
 from emovit_train.predict import rank
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def evaluate(
     config = read_config(checkpoint)
     records = read_records(data, images)
     check_images(path for _, path in records)
-    prepare_folder(out)
+    writable_folder(out)
     model = load_checkpoint(checkpoint, untuned=untuned)
     features = ImageFeatures(model)
     features.compute(path for _, path in records)
