@@ -71,8 +71,12 @@ def generate(
         str | None, typer.Option("--base-url", help="OpenAI-compatible server, up to and including /v1.")
     ] = None,
     api_key_env: Annotated[
-        str, typer.Option("--api-key-env", help="Environment variable that holds the key.")
-    ] = "OPENAI_API_KEY",
+        str | None,
+        typer.Option(
+            "--api-key-env",
+            help="Environment variable that holds the key; default: OPENAI_API_KEY, for Azure its own.",
+        ),
+    ] = None,
     answer_format: Annotated[
         str | None,
         typer.Option("--answer-format", help="json_schema, json_object or text; default: the model's best."),
@@ -119,8 +123,8 @@ def generate(
     """Make instruction data from records with a language model.
 
     Backends: embedded (a demonstration model in this process, no key, no network), openai (OpenAI and every
-    compatible server by --base-url), scripted (replays a file of answers). A known model's name stands for its
-    backend: --backend gpt-6.1-sol.
+    compatible server by --base-url), openai-sdk (the same by the official SDK), azure (a deployment there), scripted
+    (replays a file of answers). A known model's name stands for its backend: --backend gpt-6.1-sol.
     """
     from emogen.admission import Limits
     from emogen.backends import BackendOptions, wants_json

@@ -50,7 +50,7 @@ def manifest_of(
 
 def _versions() -> dict[str, str]:
     found = {}
-    for package in ("emovit-toolkit", "aiohttp", "jinja2", "pydantic", "xllamacpp"):
+    for package in ("emovit-toolkit", "aiohttp", "jinja2", "openai", "pydantic", "xllamacpp"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -21,7 +21,8 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         name for name in os.environ if name.endswith(("_API_KEY", "_API_TOKEN")) or name == "HF_TOKEN"
     ]:
         monkeypatch.delenv(name)
-    for name in ("EMOGEN_TEMPLATES", "EMOGEN_SEEDS"):
+    own = ("EMOGEN_TEMPLATES", "EMOGEN_SEEDS")
+    for name in (*own, *(name for name in os.environ if name.startswith(("OPENAI_", "AZURE_OPENAI_")))):
         monkeypatch.delenv(name, raising=False)
 
 

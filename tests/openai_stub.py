@@ -34,7 +34,7 @@ REASONING = json.dumps(
 
 @dataclass
 class Reply:
-    """One planned reply; without a body it is a completion of `text`."""
+    """One planned reply; without a body it is a completion of `text`, `cut` in the middle or `gone` before it."""
 
     status: int = 200
     body: Any = None
@@ -42,6 +42,7 @@ class Reply:
     text: str | None = None
     delay_s: float = 0.0
     cut: bool = False
+    gone: bool = False
 
 
 class OpenAIStub:
@@ -51,12 +52,14 @@ class OpenAIStub:
         plan: Replies, or functions from a request's headers to a reply; used up one by one.
         default: The reply once the plan is used up.
         bodies: The request bodies, in order.
+        paths: What was asked for, in order, with queries.
     """
 
     def __init__(self) -> None:
         self.plan: list[Reply | Callable[[Any], Reply]] = []
         self.default = Reply()
         self.bodies: list[dict[str, Any]] = []
+        self.paths: list[str] = []
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -78,6 +81,7 @@ class OpenAIStub:
     async def _start(self) -> None:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._answer)
+        app.router.add_post("/openai/deployments/{name}/chat/completions", self._answer)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -87,10 +91,14 @@ class OpenAIStub:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.bodies.append(body)
+        self.paths.append(request.path_qs)
         planned = self.plan.pop(0) if self.plan else self.default
         reply = planned if isinstance(planned, Reply) else planned(request.headers)
         await asyncio.sleep(reply.delay_s)
         content = self._content(reply, body)
+        if reply.gone:
+            assert request.transport is not None
+            request.transport.close()
         if reply.cut:
             response = web.StreamResponse(headers={"Content-Length": str(len(content))})
             await response.prepare(request)

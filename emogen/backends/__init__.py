@@ -81,7 +81,7 @@ class BackendOptions:
     Attributes:
         model: The model's name, where the backend has more than one.
         base_url: Address of an OpenAI-compatible server, up to and including `/v1`.
-        api_key_env: Name of the environment variable that holds the key.
+        api_key_env: Name of the environment variable that holds the key; None is the backend's own.
         temperature: Sampling temperature; None leaves it to the backend.
         max_tokens: Upper limit of an answer's length in tokens.
         seed: Makes sampling repeatable where the model allows it.
@@ -92,7 +92,7 @@ class BackendOptions:
 
     model: str | None = None
     base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: str | None = None
     temperature: float | None = None
     max_tokens: int = 1024
     seed: int = 0
@@ -144,8 +144,10 @@ BACKENDS: Registry[Callable[[BackendOptions], Backend]] = Registry(
     "backend",
     "emogen.backends",
     {
+        "azure": "emogen.backends.azure:AzureBackend",
         "embedded": "emogen.backends.embedded:EmbeddedBackend",
         "openai": "emogen.backends.openai:OpenAIBackend",
+        "openai-sdk": "emogen.backends.openai_sdk:OpenAISdkBackend",
         "scripted": "emogen.backends.scripted:open_scripted",
     },
 )

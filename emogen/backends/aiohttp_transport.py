@@ -47,6 +47,8 @@ class AiohttpTransport:
             async with session.post(self._url, data=body, allow_redirects=False) as reply:
                 headers = {name.lower(): value for name, value in reply.headers.items()}
                 return HttpReply(reply.status, await reply.read(), headers)
+        except aiohttp.ConnectionTimeoutError as error:
+            raise ConnectionError(f"no connection within {CONNECT_TIMEOUT_S:g} s") from error
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
 

@@ -114,6 +114,8 @@ def failure(reply: HttpReply, server: Server, model: str) -> BackendError:
 
 
 def _instead(server: Server, model: str) -> str:
+    if server.unknown_model:
+        return server.unknown_model
     if server.own and not capabilities(model).replacements:
         return f"Check its name against {server.base_url}/models, and the address, which often ends in /v1."
     return f"Try {', '.join(replacements(model))}, or another server with --base-url."

@@ -9,24 +9,39 @@ from __future__ import annotations
 import datetime as dt
 import time
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
 from emogen.backends import BackendOptions, TransientError
 from emogen.backends.aiohttp_transport import AiohttpTransport
 from emogen.backends.capabilities import model_names, refuse_retired
-from emogen.backends.chat_reply import failure, rate_headers, read_completion
+from emogen.backends.chat_reply import HttpReply, failure, rate_headers, read_completion
 from emogen.backends.chat_request import ChatRequest
 from emogen.backends.server import Server
 from emogen.errors import BackendError, InputError, shorten
 from emogen.schemas import Completion, Prompt
 
-__all__ = ["OpenAIBackend"]
+__all__ = ["OpenAIBackend", "Transport"]
 
 # A server that never answered anything is not there: a new user should not wait for five attempts to learn it.
 ATTEMPTS_TO_REACH: Final = 2
 DEFAULT_IN_FLIGHT: Final = 64
+
+
+class Transport(Protocol):
+    """Carries requests to one server; which words go there and back is not its business."""
+
+    async def post(self, body: bytes) -> HttpReply:
+        """Send one request and return whatever came back, of any status.
+
+        Raises:
+            TimeoutError: it took too long.
+            ConnectionError: there is no connection, or it broke.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of the connections; more than once does no harm."""
 
 
 class OpenAIBackend:
@@ -40,13 +55,11 @@ class OpenAIBackend:
     def __init__(self, options: BackendOptions) -> None:
         if not options.model:
             raise InputError(
-                "openai needs a model",
-                remedy=f"Name one: --backend openai:MODEL, or --backend {model_names()[0]}.",
+                f"{self.name} needs a model",
+                remedy=f"Name one: --backend {self.name}:MODEL, or --backend {model_names()[0]}.",
             )
         self.model = options.model
-        if options.base_url is None:
-            refuse_retired(self.model, dt.datetime.now(dt.UTC).date())
-        self.server = Server.of(options)
+        self.server = self._server(options)
         self.request = ChatRequest(self.model, options)
         self.structured = self.request.answer_format != "text"
         self.in_flight = options.in_flight or DEFAULT_IN_FLIGHT
@@ -58,9 +71,17 @@ class OpenAIBackend:
         if self.server.own:
             self.parameters["base_url"] = self.server.base_url
         self._timeout_s = options.timeout_s
-        self._transport = AiohttpTransport(self.server, self.in_flight, self._timeout_s)
+        self._transport = self._connection(options)
         self._reached = False
         self._missed = 0
+
+    def _server(self, options: BackendOptions) -> Server:
+        if options.base_url is None:
+            refuse_retired(self.model, dt.datetime.now(dt.UTC).date())
+        return Server.of(options)
+
+    def _connection(self, options: BackendOptions) -> Transport:
+        return AiohttpTransport(self.server, self.in_flight, options.timeout_s)
 
     async def complete(self, prompt: Prompt) -> Completion:
         """Make one attempt."""
@@ -90,5 +111,5 @@ class OpenAIBackend:
         return BackendError(
             f"cannot be reached: {detail}",
             where=self.server.base_url,
-            remedy="Check that the server runs, its address (--base-url) and the network.",
+            remedy=f"Check that the server runs, its address ({self.server.named_by}) and the network.",
         )

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from emogen.backends import BackendOptions
 from emogen.errors import CredentialError, InputError, shorten
 
-__all__ = ["DEFAULT_BASE_URL", "Server"]
+__all__ = ["DEFAULT_BASE_URL", "Server", "address_of", "key_in"]
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
+DEFAULT_KEY: Final = "OPENAI_API_KEY"
 # Shorter ones are the placeholders that local servers take ("EMPTY", "none"), which are words of answers, too.
 SECRET_FROM_CHARS: Final = 12
 
@@ -25,11 +26,15 @@ class Server:
         base_url: Up to and including `/v1`, without a slash at its end.
         own: Whether the user named it, so that what OpenAI serves says nothing about it.
         key: Empty where a server of one's own wants none.
+        named_by: The option or environment variable that holds the address.
+        unknown_model: What to do where the server does not know the model; empty is the usual.
     """
 
     base_url: str
     own: bool
     key: str = field(default="", repr=False)
+    named_by: str = "--base-url"
+    unknown_model: str = ""
 
     @classmethod
     def of(cls, options: BackendOptions) -> Server:
@@ -39,15 +44,29 @@ class Server:
             InputError: the address is none, or holds a password.
             CredentialError: there is no key, or what is there cannot be one.
         """
-        return cls(_base_url(options.base_url), options.base_url is not None, _key(options))
+        own = options.base_url is not None
+        variable = options.api_key_env or DEFAULT_KEY
+        address = address_of(options.base_url if options.base_url is not None else DEFAULT_BASE_URL)
+        key = key_in(variable)
+        if not key and not own:
+            raise CredentialError(
+                f"no key in the environment variable {variable}",
+                remedy=f"Set it (export {variable}=...), or name a server of your own with --base-url.",
+            )
+        return cls(address, own, key)
 
     def without_key(self, text: bytes) -> bytes:
         """Cut the key out of what the server sent: some echo it, and answers and errors are kept."""
         return text.replace(self.key.encode(), b"***") if len(self.key) >= SECRET_FROM_CHARS else text
 
 
-def _base_url(given: str | None) -> str:
-    url = (given or DEFAULT_BASE_URL).strip().rstrip("/")
+def address_of(text: str, named_by: str = "--base-url") -> str:
+    """Return an address without the slash at its end.
+
+    Raises:
+        InputError: it is none, or holds a password.
+    """
+    url = text.strip().rstrip("/")
     try:
         parts = urlsplit(url)
         whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -56,26 +75,26 @@ def _base_url(given: str | None) -> str:
     if whole and (parts.username or parts.password):
         raise InputError(
             "the address holds a name or a password, which would end up in the run's manifest",
-            where="--base-url",
+            where=named_by,
             remedy="Put the key into an environment variable and name that with --api-key-env.",
         )
     if not whole or parts.query or parts.fragment:
         raise InputError(
-            f"not an address: {shorten(url)!r}", where="--base-url", remedy="Write it as http://host:port/v1."
+            f"not an address: {shorten(url)!r}", where=named_by, remedy="Write it as http://host:port/v1."
         )
     return url
 
 
-def _key(options: BackendOptions) -> str:
-    key = os.environ.get(options.api_key_env, "").strip()
-    if not key and options.base_url is None:
-        raise CredentialError(
-            f"no key in the environment variable {options.api_key_env}",
-            remedy=f"Set it (export {options.api_key_env}=...), or name a server of your own with --base-url.",
-        )
+def key_in(variable: str) -> str:
+    """Return the key that an environment variable holds, or nothing.
+
+    Raises:
+        CredentialError: what it holds cannot be a key.
+    """
+    key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise CredentialError(
-            f"what the environment variable {options.api_key_env} holds cannot be a key",
+            f"what the environment variable {variable} holds cannot be a key",
             remedy="Copy the key again: it has letters, digits and dashes only.",
         )
     return key

@@ -28,12 +28,16 @@ every_backend = pytest.mark.parametrize("name", BACKENDS.names())
 
 
 @pytest.fixture
-def opened(stub: OpenAIStub, tmp_path: Path) -> Callable[[str], Backend]:
+def opened(stub: OpenAIStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Backend]:
     """Open a backend of ours with what it needs, another package's with its name alone."""
     script = tmp_path / "answers.jsonl"
     script.write_text(json.dumps({"text": CONVERSATION}))
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "any")
+    monkeypatch.setenv("OPENAI_API_VERSION", "any")
     needs = {
+        "azure": ("azure:stub", BackendOptions(base_url=stub.url.removesuffix("/v1"))),
         "openai": ("openai:stub", BackendOptions(base_url=stub.url)),
+        "openai-sdk": ("openai-sdk:stub", BackendOptions(base_url=stub.url)),
         "scripted": (f"scripted:{script}", BackendOptions(answer_format="json_schema")),
     }
     return lambda name: open_backend(*needs.get(name, (name, BackendOptions())))
@@ -74,6 +78,12 @@ def test_an_address_that_is_none(name: str, tmp_path: Path) -> None:
     """An option that a backend cannot use is the user's to mend: one error that names it, before any request."""
     script = tmp_path / "answers.jsonl"
     script.touch()
-    spec = {"openai": "openai:m", "scripted": f"scripted:{script}"}.get(name, name)
+    needs = {
+        "azure": "azure:m",
+        "openai": "openai:m",
+        "openai-sdk": "openai-sdk:m",
+        "scripted": f"scripted:{script}",
+    }
+    spec = needs.get(name, name)
     with pytest.raises(InputError, match="--base-url"):
         open_backend(spec, BackendOptions(base_url="nowhere"))
