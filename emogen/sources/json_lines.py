@@ -10,7 +10,7 @@ import orjson
 
 from emogen.errors import InputError, shorten
 
-__all__ = ["json_objects"]
+__all__ = ["json_lines", "json_objects", "parse"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -21,10 +21,20 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         InputError: the file cannot be read, holds nothing, or a line is no JSON object in UTF-8.
     """
+    for number, line in json_lines(path):
+        yield number, parse(line, f"{path}:{number}")
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield `(line number, line)` for each line that is not blank.
+
+    Raises:
+        InputError: the file cannot be read, or holds nothing.
+    """
     found = False
     for number, line in _lines(path):
         found = True
-        yield number, _parse(line, f"{path}:{number}")
+        yield number, line
     if not found:
         raise InputError("the file is empty", where=path, remedy="Write one JSON object on each line.")
 
@@ -43,7 +53,12 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         ) from error
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def parse(line: bytes, where: str) -> dict[str, Any]:
+    """Return the object that a line holds.
+
+    Raises:
+        InputError: it is no JSON object in UTF-8.
+    """
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""Records from a JSONL file: one `ImageRecord` a line, such as `emogen describe` writes."""
+"""Records from a JSONL file: one `ImageRecord` a line, such as `emogen records` and `emogen describe` write."""
 
 from __future__ import annotations
 
@@ -7,13 +7,48 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emogen.errors import InputError
-from emogen.labels import DEFAULT_LABEL_SET, LABEL_SETS
-from emogen.schemas import ImageRecord
-from emogen.sources.fields import check_emotion, read_labels, validate
-from emogen.sources.json_lines import json_objects
+from pydantic import ValidationError
 
-__all__ = ["default_id", "read_jsonl"]
+from emogen.errors import InputError
+from emogen.labels import DEFAULT_LABEL_SET, LABEL_SETS, label_set
+from emogen.schemas import ImageRecord
+from emogen.sources import OnProblem, PublishedCounts, SourceOptions
+from emogen.sources.fields import check_emotion, read_labels, validate
+from emogen.sources.json_lines import json_lines, parse
+
+__all__ = ["JsonlSource", "default_id", "read_jsonl"]
+
+_DEFAULT_LABELS = LABEL_SETS[DEFAULT_LABEL_SET]
+
+
+class JsonlSource:
+    """A records file (JSON Lines): this program's own format, in which a broken line ends the reading."""
+
+    name = "jsonl"
+
+    def __init__(self, location: str, options: SourceOptions) -> None:
+        self._path = Path(location)
+        self._labels = options.labels
+        self.image_root = self._path.parent
+        self.published: PublishedCounts | None = None
+
+    @classmethod
+    def recognises(cls, path: Path) -> str | None:
+        """A file that ends in .jsonl or .ndjson."""
+        suffix = path.suffix.lower()
+        return f"its name ends in {suffix}" if suffix in (".jsonl", ".ndjson") and path.is_file() else None
+
+    def records(self, on_problem: OnProblem) -> Iterator[ImageRecord]:
+        """Yield the records; see `read_jsonl`."""
+        return read_jsonl(self._path, self._labels)
+
+    def count(self) -> int | None:
+        """Return the number of lines that are not blank; None where the file cannot be read."""
+        try:
+            with self._path.open("rb") as file:
+                return sum(1 for line in file if line.strip())
+        except OSError:
+            return None
 
 
 def read_jsonl(path: Path, labels: tuple[str, ...] | None = None) -> Iterator[ImageRecord]:
@@ -32,13 +67,15 @@ def read_jsonl(path: Path, labels: tuple[str, ...] | None = None) -> Iterator[Im
             wrong value or an emotion that is none of its labels; two lines have the same id.
     """
     lines: dict[str, int] = {}
-    for number, fields in json_objects(path):
-        where = f"{path}:{number}"
-        record = _record(fields, labels, where)
+    checked: set[tuple[str, ...]] = {_DEFAULT_LABELS}
+    for number, line in json_lines(path):
+        record = None if labels else _whole(line, checked)
+        if record is None:
+            record = _explained(line, labels, f"{path}:{number}")
         if record.id in lines:
             raise InputError(
                 f"id {record.id!r} was already given in line {lines[record.id]}",
-                where=where,
+                where=f"{path}:{number}",
                 remedy="Give each record an 'id' of its own.",
             )
         lines[record.id] = number
@@ -50,8 +87,26 @@ def default_id(image: str) -> str:
     return os.path.splitext(image)[0].removeprefix("./") or image  # noqa: PTH122 - a Path would rewrite URLs
 
 
-def _record(fields: dict[str, Any], override: tuple[str, ...] | None, where: str) -> ImageRecord:
-    labels = override or read_labels(fields, LABEL_SETS[DEFAULT_LABEL_SET], where)
+def _whole(line: bytes, checked: set[tuple[str, ...]]) -> ImageRecord | None:
+    """Return the record of a line that says all of it, as nearly every line does; None for any other line."""
+    try:
+        record = ImageRecord.model_validate_json(line)
+    except ValidationError:
+        return None
+    if record.labels not in checked:
+        # A list of labels that was not met before is looked at once.
+        try:
+            label_set(record.labels)
+        except InputError:
+            return None
+        checked.add(record.labels)
+    return record
+
+
+def _explained(line: bytes, override: tuple[str, ...] | None, where: str) -> ImageRecord:
+    """Return the record of a line that leaves something out, or say what is wrong with it."""
+    fields: dict[str, Any] = parse(line, where)
+    labels = override or read_labels(fields, _DEFAULT_LABELS, where)
     check_emotion(fields.get("emotion"), labels, where)
     image = fields.get("image")
     # Where the image is wrong, the default is any text, so that the error speaks of the image.

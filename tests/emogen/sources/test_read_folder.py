@@ -81,10 +81,10 @@ def test_labels_of_lines_that_name_none(tmp_path: Path) -> None:
     ],
 )
 def test_refused_metadata(tmp_path: Path, line: dict[str, object], expected: str) -> None:
-    """All of the metadata is checked before the first record, and a refusal names file and line."""
+    """A row that cannot be used is refused with file and line."""
     path = note(tmp_path / "metadata.jsonl", {"file_name": "a.jpg"}, line)
     with pytest.raises(InputError) as caught:
-        next(read_folder(tmp_path))
+        list(read_folder(tmp_path))
     assert str(caught.value).startswith(f"{path}:2: ")
     assert expected in str(caught.value)
 
