@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from emogen.asking import complete
     from emogen.backends import open_backend
     from emogen.pipeline import generate
+    from emogen.sight import Sight, image_input
     from emogen.sources import read_records
 
-__all__ = ["complete", "generate", "open_backend", "read_records"]
+__all__ = ["Sight", "complete", "generate", "image_input", "open_backend", "read_records"]
 
 _HOMES = {
+    "Sight": "emogen.sight",
     "complete": "emogen.asking",
     "generate": "emogen.pipeline",
+    "image_input": "emogen.sight",
     "open_backend": "emogen.backends",
     "read_records": "emogen.sources",
 }

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from emogen.admission import Admission, CostLimitError, Limits, Ticket
-from emogen.backends import Backend, RequestError, ThrottledError, TransientError, open_backend
+from emogen.backends import Backend, RequestError, ThrottledError, TransientError, blind, open_backend
+from emogen.errors import InputError
 from emogen.estimates import estimated_usage, most_usage
 from emogen.journal import Entry, Journal, request_key
 from emogen.prices import Price, price_of, require_price
 from emogen.schemas import Completion, Prompt, Usage
+from emogen.sight import UNREADABLE_IMAGE, encode
 
-__all__ = ["ATTEMPTS", "Answered", "Asker", "complete", "open_asker"]
+__all__ = ["ATTEMPTS", "Answered", "Asker", "UnreadableImageError", "complete", "open_asker"]
 
 ATTEMPTS: Final = 5
 MAX_PAUSE_S: Final = 60.0
@@ -48,6 +50,13 @@ class Answered:
     attempts: int
     cost: float | None
     replayed: bool
+
+
+class UnreadableImageError(RequestError):
+    """An image of a prompt cannot be decoded; nothing was sent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(UNREADABLE_IMAGE, detail)
 
 
 class Asker:
@@ -84,15 +93,19 @@ class Asker:
             context: Kept beside the answer, see `emogen.journal.Entry`.
 
         Raises:
-            RequestError: this request failed for good.
+            RequestError: this request failed for good; `UnreadableImageError` where it could not even be sent.
             BackendError: no request can succeed.
             CostLimitError: the money is used up.
+            InputError: the prompt has images, and the model takes none.
         """
+        if prompt.images and not self.backend.sees:
+            raise blind(self.backend.model)
         key = request_key(self.backend.model, self.backend.parameters, prompt, revision)
         known = self._journal.get(key) if self._journal else None
         if known is not None:
             self.replayed += 1
             return Answered(known.completion, known.attempts, known.cost, replayed=True)
+        await _encode(prompt)
         ticket, completion, attempts = await self._admitted(prompt)
         used = completion.usage.prompt_tokens + completion.usage.completion_tokens
         # A server that does not say what it used is taken to have used what was expected.
@@ -151,6 +164,16 @@ class Asker:
             await asyncio.sleep(pause_s)
 
 
+async def _encode(prompt: Prompt) -> None:
+    """Encode the images before a slot is taken; once per image, whatever is asked about it and how often."""
+    if not prompt.images:
+        return
+    try:
+        await encode(prompt.images)
+    except InputError as error:
+        raise UnreadableImageError(str(error)) from error
+
+
 async def complete(
     prompts: Iterable[Prompt],
     backend: Backend | str,
@@ -165,6 +188,7 @@ async def complete(
 
     Args:
         prompts: Read lazily. `record_id` and `instruction` are yours to use; the content decides what is asked anew.
+            A message may carry images, see `emogen.image_input`.
         backend: A backend, or what `--backend` takes.
         journal: SQLite file that keeps the answers; the same prompt is then never paid for twice.
         limits: Requests and tokens a minute, requests in flight, money.
@@ -176,7 +200,7 @@ async def complete(
     Raises:
         BackendError: no request can succeed.
         CostLimitError: the money is used up; what was under way is answered first.
-        InputError: a limit on money, and a model without a known price.
+        InputError: a limit on money, and a model without a known price; or images, and a model that takes none.
     """
     opened = open_backend(backend) if isinstance(backend, str) else backend
     allowed = limits or Limits(in_flight=opened.in_flight)

@@ -15,7 +15,7 @@ from emogen.backends import Backend
 from emogen.instructions import AskedInstruction
 from emogen.judging import CAUSES, Outcome, judge, provenance_after, provenance_before
 from emogen.prompts import PromptRenderer
-from emogen.schemas import Completion, ImageRecord, Message, Prompt, Sample
+from emogen.schemas import Completion, ImageInput, ImageRecord, Message, Prompt, Sample
 
 __all__ = ["Dialogue", "Request"]
 
@@ -44,6 +44,8 @@ class Dialogue:
         renderer: Templates and seed examples.
         backend: Who is asked; nothing is sent here.
         corrections: How often the model is shown what is wrong with an answer that cannot be read.
+        images: What a model that sees is shown.
+        parameters: What influences the answers; the backend's own by default, see `emogen.judging.parameters_of`.
 
     Attributes:
         request: What is to be asked next; None where nothing is.
@@ -57,17 +59,21 @@ class Dialogue:
         renderer: PromptRenderer,
         backend: Backend,
         corrections: int,
+        images: tuple[ImageInput, ...] = (),
+        parameters: dict[str, Any] | None = None,
     ) -> None:
         self._record = record
         self._kind = kind
         self._corrections = corrections if backend.takes_corrections else 0
-        self._prompt = kind.prompt(record, renderer, structured=backend.structured, guided=backend.guided)
+        self._prompt = kind.prompt(
+            record, renderer, structured=backend.structured, guided=backend.guided, images=images
+        )
         self._before = provenance_before(self._prompt, backend)
         self._cost = 0.0
         context = {
             "record": record.model_dump(mode="json"),
             "provenance": self._before.model_dump(mode="json"),
-            "parameters": backend.parameters,
+            "parameters": backend.parameters if parameters is None else parameters,
         }
         self.request: Request | None = Request(self._prompt, 0, context)
         self.outcome: Outcome | None = None

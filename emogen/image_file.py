@@ -1,10 +1,13 @@
-"""Opens any image file as upright 8-bit RGB, the one form that everything here measures."""
+"""Opens any image file as upright 8-bit RGB, the one form that everything here measures and shows."""
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from emogen.errors import InputError, shorten
 from emogen.registry import require
@@ -12,9 +15,11 @@ from emogen.registry import require
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["read_rgb"]
+__all__ = ["decode_rgb", "read_rgb", "upright_size"]
 
 _SIXTEEN_BIT_MAX = 65535
+_ORIENTATION: Final = 0x0112
+_ON_ITS_SIDE: Final = (5, 6, 7, 8)
 
 
 def read_rgb(path: Path) -> Image:
@@ -31,22 +36,57 @@ def read_rgb(path: Path) -> Image:
     require("PIL.Image", extra="perception", purpose="Reading images")
     if not path.is_file():
         raise InputError("no such image", where=path, remedy="Mend the name, or leave the image out.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return _decode(path)
-        except InputError:
-            raise
-        # Decoders meet broken bytes with all kinds of exceptions, SyntaxError and struct.error among them.
-        except Exception as error:
-            raise _unreadable(path, error) from error
+    with _explained(path):
+        return _decode(path, path, None)
 
 
-def _decode(path: Path) -> Image:
+def decode_rgb(content: bytes, path: Path, at_least: tuple[int, int]) -> Image:
+    """Return the image that a file's content holds, as `read_rgb` does.
+
+    Where the format allows it (JPEG), it is decoded smaller, which is several times faster.
+
+    Args:
+        content: What the file holds.
+        path: The file, for messages.
+        at_least: Width and height, upright, below which it must not be decoded.
+    """
+    with _explained(path):
+        return _decode(io.BytesIO(content), path, at_least)
+
+
+def upright_size(content: bytes, path: Path) -> tuple[int, int]:
+    """Return width and height, once upright, of the image that a file's content holds.
+
+    Of most formats only the head is decoded.
+    """
+    from PIL import Image
+
+    with _explained(path), Image.open(io.BytesIO(content)) as file:
+        _refuse_bomb(file, path)
+        return _turned(file.size, file)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder raises into an `InputError` that names the file."""
+    # Warnings of decoders are about what is mended or refused here anyway. No `catch_warnings`: it is not for threads.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        yield
+    except InputError:
+        raise
+    # Decoders meet broken bytes with all kinds of exceptions, SyntaxError and struct.error among them.
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _decode(source: Path | io.BytesIO, path: Path, at_least: tuple[int, int] | None) -> Image:
     from PIL import Image, ImageOps
 
-    warnings.simplefilter("error", Image.DecompressionBombWarning)
-    with Image.open(path) as file:
+    with Image.open(source) as file:
+        _refuse_bomb(file, path)
+        if at_least is not None:
+            file.draft(None, _turned(at_least, file))
         image: Image.Image = ImageOps.exif_transpose(file)
         if image.mode[0] in "IF":
             image = _eight_bit(image, path)
@@ -54,6 +94,12 @@ def _decode(path: Path) -> Image:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return image.convert("RGB")
+
+
+def _turned(size: tuple[int, int], file: Image) -> tuple[int, int]:
+    """Return a size as it is before, or after, the image is turned upright."""
+    width, height = size
+    return (height, width) if file.getexif().get(_ORIENTATION) in _ON_ITS_SIDE else (width, height)
 
 
 def _eight_bit(image: Image, path: Path) -> Image:
@@ -70,12 +116,26 @@ def _eight_bit(image: Image, path: Path) -> Image:
     return Image.fromarray(np.round(values / 257).astype(np.uint8))
 
 
+def _refuse_bomb(file: Image, path: Path) -> None:
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS is not None and file.width * file.height > Image.MAX_IMAGE_PIXELS:
+        raise _too_large(path)
+
+
+def _too_large(path: Path) -> InputError:
+    from PIL import Image
+
+    return InputError(
+        f"more than {Image.MAX_IMAGE_PIXELS:,} pixels", where=path, remedy="Make the image smaller."
+    )
+
+
 def _unreadable(path: Path, error: Exception) -> InputError:
     from PIL import Image, UnidentifiedImageError
 
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        limit = f"{Image.MAX_IMAGE_PIXELS:,}"
-        return InputError(f"more than {limit} pixels", where=path, remedy="Make the image smaller.")
+    if isinstance(error, Image.DecompressionBombError):
+        return _too_large(path)
     if isinstance(error, UnidentifiedImageError):
         return InputError("not an image, or a damaged one", where=path, remedy="Replace the file.")
     return InputError(f"damaged image: {shorten(error)}", where=path, remedy="Replace the file.")

@@ -26,7 +26,7 @@ from typing import Any, Final
 import orjson
 
 from emogen.errors import EmovitError, InputError
-from emogen.schemas import Completion, Prompt, Usage
+from emogen.schemas import Completion, Message, Prompt, Usage
 
 __all__ = ["Entry", "Journal", "request_key"]
 
@@ -93,7 +93,7 @@ def request_key(model: str, parameters: dict[str, Any], prompt: Prompt, revision
             parameters,
             prompt.record_id,
             prompt.instruction,
-            [[message.role, message.content] for message in prompt.messages],
+            [_said(message) for message in prompt.messages],
             prompt.answer_schema,
             [[turn.question, turn.openings, turn.evidence] for turn in prompt.guide],
             revision,
@@ -101,6 +101,13 @@ def request_key(model: str, parameters: dict[str, Any], prompt: Prompt, revision
         option=orjson.OPT_SORT_KEYS,
     )
     return hashlib.sha256(canonical).digest()
+
+
+def _said(message: Message) -> list[Any]:
+    """Return what decides of a message; of its images their files' hashes, so that an edited one is asked anew."""
+    words: list[Any] = [message.role, message.content]
+    # Without images there is no third part: such requests keep the keys that they always had.
+    return [*words, [image.seen.model_dump() for image in message.images]] if message.images else words
 
 
 class Journal:

@@ -12,6 +12,7 @@ from emogen.checks import CHECKS, Answer, findings
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
 from emogen.resources import sha256_text
 from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample, Turn
+from emogen.sight import UNREADABLE_IMAGE, Sight
 
 __all__ = [
     "CAUSES",
@@ -20,9 +21,11 @@ __all__ = [
     "direct_outcome",
     "instruction",
     "judge",
+    "parameters_of",
     "prompt_sha256",
     "provenance_after",
     "provenance_before",
+    "unreadable_image",
 ]
 
 # How a model ended → why its answer cannot be read.
@@ -50,6 +53,13 @@ def direct_outcome(record: ImageRecord, kind: DirectInstruction) -> Outcome:
         )
     provenance = Provenance(backend="none", model="none", prompt_sha256="", template_sha256="")
     return Sample(record=record, instruction=kind.name, turns=turns, provenance=provenance)
+
+
+def unreadable_image(record: ImageRecord, kind: Instruction, detail: str) -> Rejection:
+    """Return what comes of a record whose image cannot be shown: nothing was asked."""
+    return Rejection(
+        record_id=record.id, instruction=kind.name, stage="prompt", reason=UNREADABLE_IMAGE, detail=detail
+    )
 
 
 def judge(
@@ -90,6 +100,11 @@ def _cause(record: ImageRecord, name: str, completion: Completion) -> str | None
     return "refusal" if declined else None
 
 
+def parameters_of(backend: Backend, sight: Sight | None) -> dict[str, Any]:
+    """Return what influences the answers: of the model, and of the images where it sees them."""
+    return {**backend.parameters, **sight.parameters} if sight else backend.parameters
+
+
 def provenance_before(prompt: Prompt, backend: Backend) -> Provenance:
     """Return what is known before the answer."""
     return Provenance(
@@ -98,6 +113,7 @@ def provenance_before(prompt: Prompt, backend: Backend) -> Provenance:
         prompt_sha256=prompt_sha256(prompt),
         template_sha256=prompt.template_sha256,
         seed_ids=prompt.seed_ids,
+        images=tuple(image.seen for image in prompt.images),
     )
 
 
@@ -118,7 +134,10 @@ def provenance_after(before: Provenance, answer: Answered, revision: int, cost: 
 
 
 def prompt_sha256(prompt: Prompt) -> str:
-    """Return the hash of what the model is asked: the messages and the answer's schema."""
+    """Return the hash of what the model is asked: messages, images, the answer's schema and the guide."""
     messages = (part for message in prompt.messages for part in (message.role, message.content))
     guide = [[turn.question, *turn.openings] for turn in prompt.guide]
-    return sha256_text(*messages, orjson.dumps([prompt.answer_schema, guide]).decode())
+    rest: list[Any] = [prompt.answer_schema, guide]
+    if prompt.images:
+        rest.append([image.seen.model_dump() for image in prompt.images])
+    return sha256_text(*messages, orjson.dumps(rest).decode())

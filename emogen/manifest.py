@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from emogen.backends import Backend
-from emogen.judging import instruction
+from emogen.judging import instruction, parameters_of
 from emogen.prompts import PromptRenderer
+from emogen.sight import Sight, image_folder
 
 __all__ = ["manifest_of"]
 
@@ -25,20 +26,20 @@ def manifest_of(
     labels: str | None,
     backend: Backend | None,
     renderer: PromptRenderer,
+    sight: Sight | None = None,
 ) -> dict[str, Any]:
     """Return what makes a run repeatable: inputs, model, parameters, prompt hashes and versions."""
     asked = [kind.name for kind in map(instruction, types) if kind.asks_model]
-    images = records if records.is_dir() else records.parent
     return {
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "records": records.name,
         # Relative, so that the run folder and the images can be moved together.
-        "image_root": os.path.relpath(images.resolve(), out.resolve()),
+        "image_root": os.path.relpath(image_folder(records).resolve(), out.resolve()),
         "types": list(types),
         "labels": labels,
         "backend": backend.name if backend else None,
         "model": backend.model if backend else None,
-        "parameters": backend.parameters if backend else {},
+        "parameters": parameters_of(backend, sight) if backend else {},
         "notice": backend.notice if backend else "",
         "templates": {name: renderer.template_sha256(name) for name in asked},
         "seeds": {name: renderer.seeds_sha256(name) for name in asked},

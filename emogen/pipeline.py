@@ -11,14 +11,22 @@ from contextlib import aclosing
 from typing import Final, cast
 
 from emogen.admission import Admission, CostLimitError, Limits
-from emogen.asking import Asker
+from emogen.asking import Asker, UnreadableImageError
 from emogen.backends import Backend, RequestError, open_backend
 from emogen.dialogue import Dialogue
 from emogen.errors import BackendError, InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
-from emogen.judging import Instruction, Outcome, direct_outcome, instruction
+from emogen.judging import (
+    Instruction,
+    Outcome,
+    direct_outcome,
+    instruction,
+    parameters_of,
+    unreadable_image,
+)
 from emogen.prompts import PromptRenderer
-from emogen.schemas import ImageRecord, Rejection, Sample
+from emogen.schemas import ImageInput, ImageRecord, Rejection, Sample
+from emogen.sight import Sight
 from emogen.store import RunFolder
 
 __all__ = ["DEFAULT_TYPES", "generate", "generate_into"]
@@ -38,6 +46,7 @@ async def generate(
     on_rejection: Callable[[Rejection], None] | None = None,
     asker: Asker | None = None,
     corrections: int = 1,
+    sight: Sight | None = None,
 ) -> AsyncGenerator[Sample]:
     """Make samples from records, in the order in which the answers arrive.
 
@@ -56,10 +65,11 @@ async def generate(
         on_rejection: Called with each answer that was not kept.
         asker: The backend with journal, limits and prices around it; takes the place of `backend`.
         corrections: How often a model is shown what is wrong with an answer that cannot be read.
+        sight: Where the images are, if the model is to see them; None tells it of them in words alone.
 
     Raises:
         BackendError: no request can succeed.
-        InputError: a type is unknown, or a type asks a model and no backend was given.
+        InputError: a type is unknown, a type asks a model and no backend was given, or the model takes no images.
     """
     kinds = [instruction(name) for name in types]
     opened = open_backend(backend) if isinstance(backend, str) else None
@@ -69,7 +79,7 @@ async def generate(
     if asker is None and any(kind.asks_model for kind in kinds):
         raise InputError("no backend given", remedy="Name one, or make only the categorical type.")
     try:
-        work = _Work(_pairs(records, kinds, skip), asker, renderer or PromptRenderer(), corrections)
+        work = _Work(_pairs(records, kinds, skip), asker, renderer or PromptRenderer(), corrections, sight)
         async with aclosing(work.outcomes()) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Sample):
@@ -99,11 +109,13 @@ class _Work:
         asker: Asker | None,
         renderer: PromptRenderer,
         corrections: int,
+        sight: Sight | None,
     ) -> None:
         self._pairs = pairs
         self._asker = asker
         self._renderer = renderer
         self._corrections = corrections
+        self._sight = sight
         self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._broken: Exception | None = None
         self._fatal: Exception | None = None
@@ -171,14 +183,28 @@ class _Work:
         if not kind.asks_model:
             return direct_outcome(record, cast(DirectInstruction, kind))
         try:
-            return await self._ask(record, cast(AskedInstruction, kind))
+            return await self._ask(record, cast(AskedInstruction, kind), await self._images(record))
+        except UnreadableImageError as error:
+            return unreadable_image(record, kind, error.detail)
         except RequestError as error:
             return self._failure(record, kind, error)
 
-    async def _ask(self, record: ImageRecord, kind: AskedInstruction) -> Outcome:
+    async def _images(self, record: ImageRecord) -> tuple[ImageInput, ...]:
+        if self._sight is None:
+            return ()
+        try:
+            return (await self._sight.of(record),)
+        except InputError as error:
+            raise UnreadableImageError(str(error)) from error
+
+    async def _ask(
+        self, record: ImageRecord, kind: AskedInstruction, images: tuple[ImageInput, ...]
+    ) -> Outcome:
         """Ask, and ask again with a correction where the answer cannot be read."""
         assert self._asker is not None
-        row = Dialogue(record, kind, self._renderer, self._asker.backend, self._corrections)
+        backend = self._asker.backend
+        parameters = parameters_of(backend, self._sight)
+        row = Dialogue(record, kind, self._renderer, backend, self._corrections, images, parameters)
         while (request := row.request) is not None:
             try:
                 answer = await self._asker.ask(
@@ -227,6 +253,7 @@ async def generate_into(
     renderer: PromptRenderer,
     corrections: int,
     on_outcome: Callable[[Outcome], None],
+    sight: Sight | None = None,
 ) -> None:
     """Run `generate` into an open run folder, skipping what it already holds."""
 
@@ -242,6 +269,7 @@ async def generate_into(
         on_rejection=keep,
         asker=asker,
         corrections=corrections,
+        sight=sight,
     )
     async with aclosing(samples) as rows:
         async for sample in rows:

@@ -27,7 +27,7 @@ import jinja2.sandbox
 from emogen.errors import InputError, shorten
 from emogen.guides import GuideRenderer
 from emogen.resources import bundled_dir, search_path, sha256_text
-from emogen.schemas import ImageRecord, Message, Prompt, Turn, TurnKind
+from emogen.schemas import ImageInput, ImageRecord, Message, Prompt, Turn, TurnKind
 from emogen.seeds import Seed, attribute_texts, read_models, seeded_choice
 
 __all__ = ["PromptRenderer"]
@@ -108,6 +108,18 @@ def _template_error(name: str, error: Exception) -> InputError:
     )
 
 
+def _show(images: tuple[ImageInput, ...], messages: list[Message], name: str) -> None:
+    """Put the images into the last message of the user's."""
+    asked = [number for number, message in enumerate(messages) if message.role == "user"]
+    if not asked:
+        raise InputError(
+            "makes no message of the user's that could carry the image",
+            where=f"template {name}",
+            remedy='Wrap text in {% call message("user") %}.',
+        )
+    messages[asked[-1]] = messages[asked[-1]].model_copy(update={"images": images})
+
+
 class PromptRenderer:
     """Renders prompts from templates and seeds, loaded and compiled once.
 
@@ -128,7 +140,7 @@ class PromptRenderer:
         self._seeds: dict[str, tuple[Seed, ...]] = {}
         self._hashes: dict[str, str] = {}
         self._examples: dict[tuple[str, str], dict[str, Any]] = {}
-        self._openings: dict[tuple[str, bool, tuple[str, ...]], tuple[Message, ...]] = {}
+        self._openings: dict[tuple[str, bool, bool, tuple[str, ...]], tuple[Message, ...]] = {}
         self._stateful: set[str] = set()
         self._templates: dict[str, jinja2.Template] = {}
 
@@ -238,6 +250,7 @@ class PromptRenderer:
         answer_schema: dict[str, Any] | None,
         answer_json: Callable[[Sequence[Turn]], str],
         guided: bool = True,
+        images: tuple[ImageInput, ...] = (),
     ) -> Prompt:
         """Render the prompt of one record.
 
@@ -248,16 +261,17 @@ class PromptRenderer:
             answer_schema: JSON schema of the wanted answer, None for plain text.
             answer_json: Writes turns as the JSON that the schema describes, for the examples.
             guided: Whether to render the guide, too, which only the smallest models need.
+            images: What a model that sees is shown with the last message of the user's.
 
         Raises:
-            InputError: a template is broken or uses a name that is not given, or a seed example is no example
-                of this type.
+            InputError: a template is broken, uses a name that is not given, or makes no message that could carry
+                the images; or a seed example is no example of this type.
         """
         name = f"{instruction}.j2"
         template_sha256 = self.template_sha256(instruction)
         seeds = self.choose_seeds(instruction, record.id)
-        structured = answer_schema is not None
-        key = (instruction, structured, tuple(seed.id for seed in seeds))
+        structured, sees = answer_schema is not None, bool(images)
+        key = (instruction, structured, sees, tuple(seed.id for seed in seeds))
         chat = _Chat(self._openings.get(key, ()))
         _chat.set(chat)
         # A user's template may fail in any way that an expression can.
@@ -270,6 +284,7 @@ class PromptRenderer:
                 attributes=attribute_texts(record.attributes),
                 examples=[self._example(instruction, seed, kinds, answer_json) for seed in seeds],
                 structured=structured,
+                sees=sees,
             )
             guide = tuple(self._guides.turns(record, instruction, kinds)) if guided else ()
         except InputError:
@@ -284,6 +299,8 @@ class PromptRenderer:
             )
         if chat.constant and len(self._openings) < MOST_OPENINGS and instruction not in self._stateful:
             self._openings[key] = tuple(chat.messages[: chat.constant])
+        if images:
+            _show(images, chat.messages, name)
         return Prompt(
             record_id=record.id,
             instruction=instruction,

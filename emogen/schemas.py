@@ -5,6 +5,8 @@ All are frozen. Those that cross a file are validated on the way in and refuse u
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -15,12 +17,14 @@ __all__ = [
     "Attributes",
     "Completion",
     "GuidedTurn",
+    "ImageInput",
     "ImageRecord",
     "Message",
     "Prompt",
     "Provenance",
     "Rejection",
     "Sample",
+    "SeenImage",
     "Split",
     "Turn",
     "TurnKind",
@@ -97,11 +101,50 @@ class ImageRecord(_Frozen):
         return self
 
 
+class SeenImage(_Frozen):
+    """What a model was shown of an image: the picture alone, upright, without the file's metadata.
+
+    Attributes:
+        sha256: Of the image file as it lay on the disk.
+        width: Of the picture as sent, in pixels.
+        height: Of the picture as sent, in pixels.
+        media_type: Of the picture as sent.
+        quality: JPEG quality of the picture as sent.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    media_type: str = "image/jpeg"
+    quality: int
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """An image that goes along with a message, for models that see; two are equal where they show the same.
+
+    Attributes:
+        seen: What is shown.
+        load: Returns the encoded picture, encoded when it is first asked for and kept; may be called in any thread,
+            and raises `InputError` where the file cannot be decoded.
+    """
+
+    seen: SeenImage
+    load: Callable[[], bytes] = field(repr=False, compare=False)
+
+
 class Message(_Frozen):
-    """One chat message."""
+    """One chat message.
+
+    Attributes:
+        role: Who speaks.
+        content: The text.
+        images: What the text is about, for models that see.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[ImageInput, ...] = Field(default=(), exclude=True)
 
 
 class GuidedTurn(_Frozen):
@@ -140,6 +183,11 @@ class Prompt(_Frozen):
     guide: tuple[GuidedTurn, ...] = ()
     template_sha256: str = ""
     seed_ids: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> tuple[ImageInput, ...]:
+        """All images of all messages, in order."""
+        return tuple(image for message in self.messages for image in message.images)
 
 
 class Usage(_Frozen):
@@ -190,6 +238,7 @@ class Provenance(_Frozen):
         attempts: How often the request was sent before it was answered; 0 where no model was asked.
         revision: How often the model was shown what was wrong with its answer before.
         cost: In the price table's currency, corrections included; None where the price is unknown.
+        images: The images that the model saw; none where it was told of the image in words alone.
     """
 
     backend: str
@@ -203,6 +252,7 @@ class Provenance(_Frozen):
     attempts: int = 0
     revision: int = 0
     cost: float | None = None
+    images: tuple[SeenImage, ...] = ()
 
 
 class Sample(_Frozen):

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 from emogen.atomic import write_bytes
 from emogen.errors import InputError, shorten
 from emogen.schemas import ImageRecord, Rejection, Sample
+from emogen.sight import UNREADABLE_IMAGE
 
 __all__ = [
     "JOURNAL",
@@ -142,9 +143,9 @@ class RunFolder:
             self.manifest[key] = {**(before.get(key) or {}), **(self.manifest.get(key) or {})}
 
     def _drop_failed_requests(self) -> None:
-        """Forget rejections of requests that never got an answer: they are asked again."""
+        """Forget rejections of requests that never got an answer, or were never sent: they are asked again."""
         rejections = list(read_rejections(self.path))
-        answered = [rejection for rejection in rejections if rejection.stage != "backend"]
+        answered = [rejection for rejection in rejections if not _unasked(rejection)]
         for rejection in answered:
             self._count(rejection)
             self.done.add((rejection.record_id, rejection.instruction))
@@ -191,6 +192,11 @@ class RunFolder:
         counts = {"kept": dict(sorted(self.kept.items())), "rejected": dict(sorted(self.rejected.items()))}
         text = orjson.dumps({**self.manifest, "state": state, "counts": counts}, option=orjson.OPT_INDENT_2)
         write_bytes(self.path / MANIFEST, text + b"\n")
+
+
+def _unasked(rejection: Rejection) -> bool:
+    # What a record says is compared with what it said before; an image is mended without a word.
+    return rejection.stage == "backend" or rejection.reason == UNREADABLE_IMAGE
 
 
 def rewrite(run: Path, outcomes: Iterable[Sample | Rejection]) -> tuple[Counter[str], Counter[str]]:

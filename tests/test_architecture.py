@@ -18,7 +18,7 @@ PICTURE = [
     {"asking"},
     {"sources", "perception", "instructions", "backends", "checks", "store", "exporters"},
     {"prompts", "admission", "journal", "prices", "estimates"},
-    {"guides"},
+    {"guides", "sight"},
     {"image_file", "seeds"},
     {"resources", "registry", "terminal"},
     {"schemas"},

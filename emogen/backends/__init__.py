@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from emogen.backends.capabilities import capabilities, model_names, provider_of
-from emogen.errors import BackendError, InputError, UnknownNameError
+from emogen.errors import BackendError, InputError, UnknownNameError, shorten
 from emogen.registry import Registry
 from emogen.schemas import Completion, Prompt
 
@@ -22,8 +22,10 @@ __all__ = [
     "RequestError",
     "ThrottledError",
     "TransientError",
+    "blind",
     "choices",
     "open_backend",
+    "refuse_blind",
     "wants_json",
 ]
 
@@ -113,6 +115,7 @@ class Backend(Protocol):
         notice: One line that the user must know before using the answers, or empty.
         guided: Whether it follows a prompt's guide, which is rendered only then.
         takes_corrections: Whether showing the model what was wrong with its answer can help.
+        sees: Whether it takes images; where that is not known, the user's word is taken.
         rate_headers: The rate-limit headers of the last reply, names in lower case; empty where there are none.
     """
 
@@ -124,6 +127,7 @@ class Backend(Protocol):
     notice: str
     guided: bool
     takes_corrections: bool
+    sees: bool
     rate_headers: Mapping[str, str]
 
     async def complete(self, prompt: Prompt) -> Completion:
@@ -190,6 +194,28 @@ def wants_json(spec: str | None, options: BackendOptions) -> bool:
         return options.answer_format != "text"
     model = (spec or "").partition(":")[2] or spec or ""
     return spec is not None and not spec.startswith("scripted") and bool(capabilities(model).answers)
+
+
+def refuse_blind(spec: str) -> None:
+    """Stop before anything is opened where the model that `spec` names is known to take no images.
+
+    Raises:
+        InputError: it takes none.
+        UnknownNameError: `spec` names neither a backend nor a model.
+    """
+    name, model = _named(spec)
+    sees = getattr(BACKENDS.get(name), "sees", None)
+    if not (capabilities(model).sees if sees is None else sees):
+        raise blind(model or name)
+
+
+def blind(model: str) -> InputError:
+    """Return the error of showing images to a model that takes none."""
+    return InputError(
+        f"{shorten(model)} takes no images",
+        where="--see",
+        remedy="Leave it out, or name a model that sees.",
+    )
 
 
 def choices() -> str:

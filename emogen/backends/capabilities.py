@@ -23,6 +23,7 @@ class Capabilities(BaseModel):
         answers: Structured answer formats that it takes, best first.
         max_tokens: Name of the length parameter.
         temperature: Whether a temperature is accepted.
+        sees: Whether images are accepted.
         retired: First day on which the provider no longer serves it.
         replacements: What to name instead.
     """
@@ -33,6 +34,7 @@ class Capabilities(BaseModel):
     answers: tuple[Literal["json_schema", "json_object"], ...] = ("json_schema", "json_object")
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     temperature: bool = True
+    sees: bool = True
     retired: dt.date | None = None
     replacements: tuple[str, ...] = ()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from emogen.backends import AnswerFormat, BackendOptions
 from emogen.backends.capabilities import capabilities
 from emogen.errors import InputError
-from emogen.schemas import Prompt
+from emogen.schemas import ImageInput, Message, Prompt
 
 __all__ = ["ChatRequest", "strict_schema"]
 
@@ -18,6 +19,7 @@ class ChatRequest:
     Attributes:
         model: Its name.
         answer_format: How structured answers are asked for.
+        sees: Whether it takes images.
         sampling: Length, seed and temperature, under the names that the model takes.
 
     Raises:
@@ -27,6 +29,7 @@ class ChatRequest:
     def __init__(self, model: str, options: BackendOptions) -> None:
         takes = capabilities(model)
         self.model = model
+        self.sees = takes.sees
         known: AnswerFormat = takes.answers[0] if takes.answers else "text"
         self.answer_format: AnswerFormat = options.answer_format or known
         self.sampling: dict[str, Any] = {takes.max_tokens: options.max_tokens, "seed": options.seed}
@@ -42,7 +45,7 @@ class ChatRequest:
         """Return the body of the request for `prompt`, ready to be written as JSON."""
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+            "messages": [{"role": message.role, "content": _content(message)} for message in prompt.messages],
             **self.sampling,
         }
         if prompt.answer_schema is not None and self.answer_format == "json_schema":
@@ -58,6 +61,18 @@ class ChatRequest:
             strict = {"name": name, "strict": True, "schema": strict_schema(schema)}
             known = self._formats[name] = (schema, {"type": "json_schema", "json_schema": strict})
         return known[1]
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """Return a message's text, or its images as data URLs with the text behind them."""
+    if not message.images:
+        return message.content
+    return [*map(_image_part, message.images), {"type": "text", "text": message.content}]
+
+
+def _image_part(image: ImageInput) -> dict[str, Any]:
+    data = base64.b64encode(image.load()).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:{image.seen.media_type};base64,{data}"}}
 
 
 def strict_schema(schema: dict[str, Any]) -> dict[str, Any]:

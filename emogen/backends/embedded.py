@@ -77,6 +77,7 @@ class EmbeddedBackend:
     in_flight = 1
     guided = True
     takes_corrections = False
+    sees = False
     rate_headers: ClassVar[dict[str, str]] = {}
     notice = (
         "the embedded model is a demonstration model: it shows the machinery, its texts are no training data"

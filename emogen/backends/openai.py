@@ -62,6 +62,7 @@ class OpenAIBackend:
         self.server = self._server(options)
         self.request = ChatRequest(self.model, options)
         self.structured = self.request.answer_format != "text"
+        self.sees = self.request.sees
         self.in_flight = options.in_flight or DEFAULT_IN_FLIGHT
         self.rate_headers: dict[str, str] = {}
         self.parameters: dict[str, Any] = {

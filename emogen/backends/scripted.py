@@ -54,6 +54,7 @@ class ScriptedBackend:
     in_flight = 1
     notice = ""
     guided = False
+    sees = True
     rate_headers: ClassVar[dict[str, str]] = {}
 
     def __init__(

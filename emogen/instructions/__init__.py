@@ -10,7 +10,7 @@ from typing import Protocol
 
 from emogen.prompts import PromptRenderer
 from emogen.registry import Registry
-from emogen.schemas import ImageRecord, Prompt, Turn
+from emogen.schemas import ImageInput, ImageRecord, Prompt, Turn
 
 __all__ = ["INSTRUCTIONS", "AskedInstruction", "DirectInstruction", "Unreadable"]
 
@@ -45,7 +45,13 @@ class AskedInstruction(Protocol):
     asks_model: bool
 
     def prompt(
-        self, record: ImageRecord, renderer: PromptRenderer, *, structured: bool, guided: bool = True
+        self,
+        record: ImageRecord,
+        renderer: PromptRenderer,
+        *,
+        structured: bool,
+        guided: bool = True,
+        images: tuple[ImageInput, ...] = (),
     ) -> Prompt:
         """Render the prompt.
 
@@ -54,6 +60,7 @@ class AskedInstruction(Protocol):
             renderer: Templates and seed examples.
             structured: Ask for JSON, otherwise for "Question: / Answer:" text.
             guided: Render the small steps for the smallest models, too.
+            images: What a model that sees is shown.
         """
 
     def parse(self, text: str) -> tuple[Turn, ...] | Unreadable:

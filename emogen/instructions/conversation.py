@@ -13,7 +13,7 @@ from emogen.instructions import Unreadable
 from emogen.instructions.answer_json import QuestionAnswer, json_pairs, load_json, well_formed
 from emogen.instructions.answer_text import Pair, read_pairs
 from emogen.prompts import PromptRenderer
-from emogen.schemas import ImageRecord, Prompt, Turn, TurnKind
+from emogen.schemas import ImageInput, ImageRecord, Prompt, Turn, TurnKind
 
 __all__ = ["Conversation", "ConversationAnswer"]
 
@@ -37,7 +37,13 @@ class Conversation:
     asks_model: Final = True
 
     def prompt(
-        self, record: ImageRecord, renderer: PromptRenderer, *, structured: bool, guided: bool = True
+        self,
+        record: ImageRecord,
+        renderer: PromptRenderer,
+        *,
+        structured: bool,
+        guided: bool = True,
+        images: tuple[ImageInput, ...] = (),
     ) -> Prompt:
         """Render the prompt of `record`."""
         return renderer.render(
@@ -47,6 +53,7 @@ class Conversation:
             answer_schema=_SCHEMA if structured else None,
             answer_json=_as_json,
             guided=guided,
+            images=images,
         )
 
     def parse(self, text: str) -> tuple[Turn, ...] | Unreadable:

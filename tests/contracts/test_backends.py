@@ -59,6 +59,7 @@ async def test_it_answers_and_says_what_it_is(name: str, opened: Callable[[str],
     assert backend.name == name
     assert backend.model
     assert isinstance(backend.structured, bool)
+    assert isinstance(backend.sees, bool)
     assert backend.in_flight >= 1
     assert json.dumps(backend.parameters)
     assert isinstance(backend.notice, str)

@@ -14,7 +14,7 @@ import pytest
 
 from emogen.errors import EmovitError, InputError
 from emogen.journal import Entry, Journal, request_key
-from emogen.schemas import Completion, GuidedTurn, Message, Prompt, Usage
+from emogen.schemas import Completion, GuidedTurn, ImageInput, Message, Prompt, SeenImage, Usage
 
 
 def entry(number: int = 0, text: str = "an answer", **changes: Any) -> Entry:
@@ -117,6 +117,31 @@ def test_whatever_changes_the_request_changes_the_key() -> None:
         ),
     ]
     assert len(set(keys)) == len(keys) == 12
+
+
+def shown(**changes: Any) -> Prompt:
+    seen = SeenImage(**{"sha256": "aa", "width": 60, "height": 40, "quality": 85, **changes})
+    message = PROMPT.messages[0].model_copy(update={"images": (ImageInput(seen, lambda: b"jpeg"),)})
+    return PROMPT.model_copy(update={"messages": (message,)})
+
+
+def test_the_keys_of_requests_without_images_are_kept() -> None:
+    """These keys address answers that were paid for: they are written down here, and no change may move them."""
+    assert request_key("m", {"a": 1, "b": 2}, PROMPT).hex() == (
+        "d6b5d10a4f94b6d5f738457eea784978e4db07fe6242c9572d2e2fb2f011e89b"
+    )
+    assert request_key("m", {"a": 1, "b": 2}, PROMPT, 1).hex() == (
+        "f9a5e66028e4badeca57b9e4fc3272d72846b73837fefd1438b3a056e2435cb2"
+    )
+
+
+def test_an_edited_image_is_another_request() -> None:
+    """Whether an image goes along, which, how large and how good, is part of the key; how it is read is not."""
+    changes = ({"sha256": "bb"}, {"width": 30}, {"quality": 50})
+    prompts = [PROMPT, shown(), *(shown(**change) for change in changes)]
+    keys = {request_key("m", {}, prompt) for prompt in prompts}
+    assert len(keys) == len(prompts)
+    assert request_key("m", {}, shown()) in keys
 
 
 def test_commits_are_grouped(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from emogen.instructions.conversation import Conversation
 from emogen.instructions.reasoning import Reasoning
 from emogen.prompts import PromptRenderer
 from emogen.resources import bundled_dir
-from emogen.schemas import Attributes, ImageRecord, Prompt, TurnKind
+from emogen.schemas import Attributes, ImageInput, ImageRecord, Prompt, SeenImage, TurnKind
 from emogen.seeds import attribute_texts, seeded_choice
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -33,6 +33,7 @@ FULL = ImageRecord(
         human_action="mending ",
     ),
 )
+IMAGE = ImageInput(SeenImage(sha256="aa", width=60, height=40, quality=85), lambda: b"jpeg")
 BARE = ImageRecord(id="bare", image="bare.jpg")
 
 Templates = Callable[..., PromptRenderer]
@@ -89,6 +90,32 @@ def test_a_prompt_is_rendered_as_it_was_reviewed(kind: Conversation | Reasoning,
     if os.environ.get("EMOGEN_GOLDEN"):
         golden.write_text(shown, encoding="utf-8")
     assert shown == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", [Conversation(), Reasoning()], ids=lambda kind: kind.name)
+def test_a_model_that_sees_is_told_so(kind: Conversation | Reasoning) -> None:
+    """With an image the system prompt speaks of it (a reviewed file); all else is as without."""
+    without = kind.prompt(FULL, PromptRenderer(), structured=True)
+    prompt = kind.prompt(FULL, PromptRenderer(), structured=True, images=(IMAGE,))
+    golden = GOLDEN / f"{kind.name}.seen.txt"
+    if os.environ.get("EMOGEN_GOLDEN"):
+        golden.write_text(system(prompt) + "\n", encoding="utf-8")
+    assert system(prompt) + "\n" == golden.read_text(encoding="utf-8")
+    assert prompt.messages[-1] == without.messages[-1].model_copy(update={"images": (IMAGE,)})
+    assert prompt.images == (IMAGE,)
+    assert without.images == ()
+    assert prompt.messages[1:-1] == without.messages[1:-1]
+
+
+def test_a_users_template_knows_whether_the_model_sees(templates: Templates) -> None:
+    """`sees` is given to every template; one without a message of the user's cannot carry an image."""
+    renderer = templates(reasoning=own_block("{{ 'Look!' if sees else 'Listen!' }}"))
+    assert system(reasoning(renderer)).startswith("Listen!")
+    seeing = Reasoning().prompt(FULL, renderer, structured=True, images=(IMAGE,))
+    assert system(seeing).startswith("Look!")
+    alone = templates(reasoning='{% call message("system") %}Look!{% endcall %}')
+    with pytest.raises(InputError, match="no message of the user's that could carry the image"):
+        Reasoning().prompt(FULL, alone, structured=True, images=(IMAGE,))
 
 
 def test_a_record_gets_the_same_prompt_in_every_run_and_order() -> None:

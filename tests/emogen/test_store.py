@@ -133,6 +133,7 @@ def test_failed_requests_are_asked_again(tmp_path: Path) -> None:
     """A request that never got an answer is forgotten on resume; an answer that was rejected is not."""
     with opened(tmp_path) as folder:
         folder.add(rejection("a", "backend", "server_error"))
+        folder.add(rejection("c", "prompt", "unreadable_image"))
         folder.add(rejection("b"))
     with opened(tmp_path) as folder:
         assert folder.done == {("b", "reasoning")}

@@ -7,7 +7,7 @@ import sys
 import pytest
 from openai_stub import OpenAIStub
 
-from emogen.backends import BackendOptions, open_backend, wants_json
+from emogen.backends import BackendOptions, open_backend, refuse_blind, wants_json
 from emogen.backends.capabilities import (
     Capabilities,
     capabilities,
@@ -16,7 +16,7 @@ from emogen.backends.capabilities import (
     refuse_retired,
     replacements,
 )
-from emogen.errors import BackendError, UnknownNameError
+from emogen.errors import BackendError, InputError, UnknownNameError
 
 LAST_DAY = dt.date(2026, 10, 22)
 FIRST_DAY_WITHOUT = dt.date(2026, 10, 23)
@@ -55,6 +55,28 @@ def test_every_retired_model_has_a_replacement(day: dt.date) -> None:
     for name in retired:
         assert replacements(name, day)
         assert set(replacements(name, day)) <= set(served)
+
+
+@pytest.mark.parametrize(
+    ("spec", "sees"),
+    [
+        ("gpt-6.1-sol", True),
+        ("openai:gpt-4o-2024-08-06", True),
+        ("openai:a-model-of-ones-own", True),
+        ("scripted:answers.jsonl", True),
+        ("openai:gpt-4-0613", False),
+        ("embedded", False),
+    ],
+)
+def test_who_sees(spec: str, sees: bool) -> None:
+    """A model that is known to take no images is refused before anything is opened; an unknown one is tried."""
+    if sees:
+        refuse_blind(spec)
+    else:
+        with pytest.raises(
+            InputError, match=r"--see: .*takes no images. Leave it out, or name a model that sees"
+        ):
+            refuse_blind(spec)
 
 
 def test_a_retired_model_is_not_asked(stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch) -> None:
