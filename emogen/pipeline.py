@@ -26,12 +26,12 @@ from emogen.judging import (
 )
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageInput, ImageRecord, Rejection, Sample
+from emogen.settings import DEFAULT_CORRECTIONS, DEFAULT_TYPES
 from emogen.sight import Sight
 from emogen.store import RunFolder
 
 __all__ = ["DEFAULT_TYPES", "generate", "generate_into"]
 
-DEFAULT_TYPES: Final = ("categorical", "conversation", "reasoning")
 # So many requests in a row that fail before a single one succeeded mean that none will.
 HOPELESS_AFTER: Final = 5
 
@@ -45,7 +45,7 @@ async def generate(
     skip: Collection[tuple[str, str]] = frozenset(),
     on_rejection: Callable[[Rejection], None] | None = None,
     asker: Asker | None = None,
-    corrections: int = 1,
+    corrections: int = DEFAULT_CORRECTIONS,
     sight: Sight | None = None,
 ) -> AsyncGenerator[Sample]:
     """Make samples from records, in the order in which the answers arrive.

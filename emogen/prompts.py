@@ -28,7 +28,7 @@ from emogen.errors import InputError, shorten
 from emogen.guides import GuideRenderer
 from emogen.resources import bundled_dir, search_path, sha256_text
 from emogen.schemas import ImageInput, ImageRecord, Message, Prompt, Turn, TurnKind
-from emogen.seeds import Seed, attribute_texts, read_models, seeded_choice
+from emogen.seeds import DEFAULT_EXAMPLES, Seed, attribute_texts, read_models, seeded_choice
 
 __all__ = ["PromptRenderer"]
 
@@ -131,7 +131,11 @@ class PromptRenderer:
     """
 
     def __init__(
-        self, templates: Path | None = None, seeds: Path | None = None, examples: int = 2, seed: int = 0
+        self,
+        templates: Path | None = None,
+        seeds: Path | None = None,
+        examples: int = DEFAULT_EXAMPLES,
+        seed: int = 0,
     ) -> None:
         self._template_folders = search_path("templates", templates)
         self._seed_folders = search_path("seeds", seeds)

@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from emogen.errors import InputError, shorten
 from emogen.schemas import Attributes, Turn
 
-__all__ = ["Seed", "attribute_texts", "plain_words", "read_models", "seeded_choice"]
+__all__ = ["DEFAULT_EXAMPLES", "Seed", "attribute_texts", "plain_words", "read_models", "seeded_choice"]
 
 M = TypeVar("M", bound=BaseModel)
+
+# How many examples a prompt shows where nobody says otherwise.
+DEFAULT_EXAMPLES: Final = 2
 
 ATTRIBUTE_NAMES: Final = {
     "brightness": "Brightness",

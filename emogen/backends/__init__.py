@@ -6,10 +6,10 @@ Adding one is a file here and a line below. Its factory takes `BackendOptions` a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from emogen.backends.capabilities import capabilities, model_names, provider_of
+from emogen.backends.options import AnswerFormat, BackendOptions, ModelOptions
 from emogen.errors import BackendError, InputError, UnknownNameError, shorten
 from emogen.registry import Registry
 from emogen.schemas import Completion, Prompt
@@ -19,6 +19,7 @@ __all__ = [
     "AnswerFormat",
     "Backend",
     "BackendOptions",
+    "ModelOptions",
     "RequestError",
     "ThrottledError",
     "TransientError",
@@ -28,8 +29,6 @@ __all__ = [
     "refuse_blind",
     "wants_json",
 ]
-
-AnswerFormat = Literal["json_schema", "json_object", "text"]
 
 
 class RequestError(BackendError):
@@ -74,33 +73,6 @@ class TransientError(BackendError):
         self.reason = reason
         self.detail = detail
         self.retry_after_s = retry_after_s
-
-
-@dataclass(frozen=True)
-class BackendOptions:
-    """What the user chose; a backend takes from it what it knows.
-
-    Attributes:
-        model: The model's name, where the backend has more than one.
-        base_url: Address of an OpenAI-compatible server, up to and including `/v1`.
-        api_key_env: Name of the environment variable that holds the key; None is the backend's own.
-        temperature: Sampling temperature; None leaves it to the backend.
-        max_tokens: Upper limit of an answer's length in tokens.
-        seed: Makes sampling repeatable where the model allows it.
-        answer_format: How structured answers are asked for; None lets the capability table decide.
-        in_flight: How many requests may be under way; None leaves it to the backend.
-        timeout_s: Seconds that one attempt may take.
-    """
-
-    model: str | None = None
-    base_url: str | None = None
-    api_key_env: str | None = None
-    temperature: float | None = None
-    max_tokens: int = 1024
-    seed: int = 0
-    answer_format: AnswerFormat | None = None
-    in_flight: int | None = None
-    timeout_s: float = 120.0
 
 
 class Backend(Protocol):
@@ -168,7 +140,7 @@ def open_backend(spec: str, options: BackendOptions | None = None) -> Backend:
     if not spec.strip():
         raise InputError("no backend given", remedy=choices())
     name, model = _named(spec)
-    return BACKENDS.get(name)(replace(options, model=model or options.model))
+    return BACKENDS.get(name)(options.model_copy(update={"model": model or options.model}))
 
 
 def _named(spec: str) -> tuple[str, str]:

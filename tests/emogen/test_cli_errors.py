@@ -243,3 +243,25 @@ def test_a_folder_of_images_as_records(emogen: Emogen, tmp_path: Path) -> None:
     manifest: dict[str, Any] = json.loads((tmp_path / "run" / "run.json").read_text())
     sample = json.loads((tmp_path / "run" / "samples.jsonl").read_text())
     assert (tmp_path / "run" / manifest["image_root"] / sample["record"]["image"]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (("--in-flight", "0"), "--in-flight: not above 0 (got 0)"),
+        (("--temperature", "2.5"), "--temperature: above 2 (got 2.5)"),
+        (("--timeout", "-1"), "--timeout: not above 0 (got -1.0)"),
+        (("--max-cost", "nan"), "--max-cost: not a number (got nan)"),
+        (("--types", "poem"), "--types: unknown instruction type 'poem'"),
+    ],
+)
+def test_an_option_is_named_as_it_was_written(
+    emogen: Emogen, records_file: Callable[..., Path], option: tuple[str, str], expected: str
+) -> None:
+    """A value that cannot be used is named by its option, not by the setting behind it."""
+    refused(emogen("generate", records_file(1), *option), INPUT, f"error: {expected}")
+
+
+def test_no_records(emogen: Emogen, tmp_path: Path) -> None:
+    """Without records the error says how to name them."""
+    refused(emogen("generate", "--types", "categorical", "--out", tmp_path), INPUT, "no records given")

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -16,9 +15,7 @@ from emogen.backends import RequestError
 from emogen.backends.scripted import ScriptedAnswer, ScriptedBackend
 from emogen.errors import BackendError, CredentialError, InputError
 from emogen.judging import prompt_sha256
-from emogen.manifest import manifest_of
 from emogen.pipeline import generate
-from emogen.prompts import PromptRenderer
 from emogen.schemas import Completion, ImageRecord, Prompt, Rejection, Sample
 
 Answer = Callable[[Prompt], Awaitable[str]]
@@ -318,23 +315,3 @@ async def test_a_backend_that_generate_opened_is_closed(monkeypatch: pytest.Monk
     await collect([record(0)], "steered")
     await collect([record(0)], given)
     assert (named.closed, given.closed) == (True, False)
-
-
-@pytest.mark.parametrize(("records", "root"), [("data/records.jsonl", "../../data"), ("data", "../../data")])
-def test_the_manifest_knows_where_the_images_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: str, root: str
-) -> None:
-    """`image_root` leads from the run folder to what image paths are relative to, for a file and for a folder."""
-    monkeypatch.chdir(tmp_path)
-    Path("data").mkdir()
-    manifest = manifest_of(
-        records=Path(records),
-        out=Path("runs/one"),
-        types=["reasoning"],
-        labels=None,
-        backend=None,
-        renderer=PromptRenderer(),
-    )
-    assert manifest["image_root"] == root
-    assert set(manifest["templates"]) == set(manifest["seeds"]) == {"reasoning"}
-    assert manifest["versions"]["pydantic"]

@@ -1,0 +1,51 @@
+"""What a user may say about how a model is asked, and what a backend is opened with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["AnswerFormat", "BackendOptions", "ModelOptions"]
+
+AnswerFormat = Literal["json_schema", "json_object", "text"]
+
+
+class ModelOptions(BaseModel):
+    """How a model is asked; a backend takes from it what it knows, and refuses what it cannot do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        allow_inf_nan=False,
+        description="Sampling temperature, 0 to 2. Default: the backend's.",
+    )
+    max_tokens: int = Field(1024, gt=0, description="Longest answer, in tokens.")
+    answer_format: AnswerFormat | None = Field(
+        None, description="json_schema, json_object or text. Default: the model's best."
+    )
+    base_url: str | None = Field(None, description="OpenAI-compatible server, up to and including /v1.")
+    api_key_env: str | None = Field(
+        None,
+        description="Environment variable that holds the key. Default: OPENAI_API_KEY, for Azure its own.",
+    )
+    timeout_s: float = Field(
+        120.0, gt=0, allow_inf_nan=False, description="Seconds that one attempt may take."
+    )
+
+
+class BackendOptions(ModelOptions):
+    """What a backend is opened with.
+
+    Attributes:
+        model: The model's name, where the backend has more than one.
+        seed: Makes sampling repeatable where the model allows it.
+        in_flight: How many requests may be under way; None leaves it to the backend.
+    """
+
+    model: str | None = None
+    seed: int = 0
+    in_flight: int | None = None

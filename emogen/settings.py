@@ -1,0 +1,231 @@
+"""All that a run is told, in one model: what a run file may say, and what the options of the command line say.
+
+A field here is a key of the file and, with the dashes that options have, an option: `limits.max_cost` is
+`--max-cost`. Its default and its description are stated here alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from emogen.backends.options import ModelOptions
+from emogen.errors import EmovitError, InputError, UnknownNameError, shorten
+from emogen.labels import label_set
+from emogen.seeds import DEFAULT_EXAMPLES
+
+__all__ = [
+    "DEFAULT_CORRECTIONS",
+    "DEFAULT_TYPES",
+    "LimitSettings",
+    "PromptSettings",
+    "RunSettings",
+    "read_settings",
+    "setting_fields",
+    "value_kind",
+]
+
+DEFAULT_TYPES: Final = ("categorical", "conversation", "reasoning")
+DEFAULT_CORRECTIONS: Final = 1
+
+
+def _texts(value: Any) -> Any:
+    """Take a comma-separated text for the list that it stands for."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _known_types(names: Sequence[str]) -> tuple[str, ...]:
+    from emogen.instructions import INSTRUCTIONS
+
+    if not names:
+        raise InputError("no instruction type given", where="types", remedy="Leave it out for all.")
+    for name in names:
+        if name not in INSTRUCTIONS.targets():
+            raise UnknownNameError("instruction type", name, INSTRUCTIONS.targets(), where="types")
+    return tuple(dict.fromkeys(names))
+
+
+def _known_labels(value: Any) -> Any:
+    if not isinstance(value, str | list | tuple) or not all(isinstance(label, str) for label in value):
+        return value
+    try:
+        return label_set(value)
+    except InputError as error:
+        error.where = "labels"
+        raise
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PromptSettings(_Group):
+    """What prompts are made of."""
+
+    templates: Path | None = Field(None, description="Folder of your own templates.")
+    seeds: Path | None = Field(None, description="Folder of your own seed examples.")
+    examples: int = Field(DEFAULT_EXAMPLES, ge=0, description="Seed examples shown in each prompt.")
+
+
+class LimitSettings(_Group):
+    """How much may be asked at once, in a minute and in all; None is no limit of yours."""
+
+    in_flight: int | None = Field(
+        None, gt=0, description="Most requests under way at once; adapts below that. Default: the backend's."
+    )
+    requests_per_minute: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Most requests a minute. Default: what the server's headers say.",
+    )
+    tokens_per_minute: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Most tokens a minute, of prompts and answers. Default: what the server's headers say.",
+    )
+    max_cost: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Most money, in the currency of the prices; what is in flight is counted in.",
+    )
+
+
+class RunSettings(_Group):
+    """All that `emogen generate` is told of a run."""
+
+    records: Path | None = Field(
+        None,
+        description="Records file (JSON Lines) or folder of images: image, caption, emotion, attributes.",
+    )
+    out: Path | None = Field(None, description="Run folder; an interrupted run in it is resumed.")
+    backend: str | None = Field(
+        None,
+        description="A backend, backend:model, or a model's name; see above. Needed where a model is asked.",
+    )
+    types: Annotated[tuple[str, ...], BeforeValidator(_texts), AfterValidator(_known_types)] = Field(
+        DEFAULT_TYPES, description="Instruction types, comma-separated."
+    )
+    limit: int | None = Field(None, gt=0, description="Only the first N records.")
+    labels: Annotated[tuple[str, ...], BeforeValidator(_known_labels)] | None = Field(
+        None, description="Label set of the categorical question, instead of the records'."
+    )
+    seed: int = Field(0, description="Varies examples, guided questions and sampling.")
+    corrections: int = Field(
+        DEFAULT_CORRECTIONS,
+        ge=0,
+        description="How often a model is shown why its answer was unreadable.",
+    )
+    prices: Path | None = Field(None, description="A price table of yours (TOML), before the bundled one.")
+    model: ModelOptions = ModelOptions()
+    prompts: PromptSettings = PromptSettings()
+    limits: LimitSettings = LimitSettings()
+
+
+def setting_fields(model: type[BaseModel] = RunSettings) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Yield each setting's key (`("limits", "max_cost")`) with its field, the groups' after the others."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from (((name, *key), inner) for key, inner in setting_fields(kind))
+        else:
+            yield (name,), field
+
+
+def value_kind(field: FieldInfo) -> type:
+    """Return what a setting's value is on the command line: bool, int, float, Path, or else str."""
+    kinds = set(_kinds(field.annotation))
+    return next((kind for kind in (bool, int, float, Path) if kind in kinds), str)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    inner = () if get_origin(annotation) is Literal else get_args(annotation)
+    if not inner:
+        yield annotation
+    for one in inner:
+        yield from _kinds(one)
+
+
+def read_settings(given: Mapping[str, Any], place: Callable[[str], str] = str) -> RunSettings:
+    """Validate what was given as settings.
+
+    Args:
+        given: Nested as `RunSettings` is.
+        place: Says where a dotted key (`limits.max_cost`) was given: a line of a file, an option.
+
+    Raises:
+        InputError: naming the place, what is wrong and the value seen.
+    """
+    for key, field in setting_fields():
+        # Python takes true for 1; whoever writes it for a number means something else.
+        if isinstance(value := _at(given, key), bool) and value_kind(field) is not bool:
+            raise _unfit("not a number or a text", value, place(".".join(key)))
+    try:
+        return RunSettings.model_validate(given)
+    except ValidationError as error:
+        raise _input_error(error.errors()[0], place) from None
+    except EmovitError as error:
+        error.where = place(error.where) if error.where else None
+        raise
+
+
+def _input_error(first: ErrorDetails, place: Callable[[str], str]) -> InputError:
+    key, kind, value = ".".join(map(str, first["loc"])), first["type"], first["input"]
+    where = place(key)
+    if kind == "extra_forbidden":
+        group, _, name = key.rpartition(".")
+        return UnknownNameError("setting", name, _names_in(group), where=where)
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        return UnknownNameError(key.rpartition(".")[2].replace("_", " "), str(value), known, where=where)
+    return _unfit(_wrong(first), value, where)
+
+
+def _unfit(what: str, value: object, where: str) -> InputError:
+    return InputError(f"{what} (got {shorten(value)})", where=where, remedy="Mend it, or leave it out.")
+
+
+def _at(given: Any, key: Sequence[str]) -> Any:
+    for name in key:
+        given = given.get(name) if isinstance(given, Mapping) else None
+    return given
+
+
+def _names_in(group: str) -> list[str]:
+    """Return the names that a group of settings knows; those of the outermost where it is empty."""
+    model: type[BaseModel] = RunSettings
+    for name in group.split(".") if group else ():
+        inner = model.model_fields[name].annotation if name in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return list(model.model_fields)
+
+
+def _wrong(first: ErrorDetails) -> str:
+    limits = {"greater_than": "gt", "greater_than_equal": "ge", "less_than_equal": "le"}
+    words = {"greater_than": "not above", "greater_than_equal": "below", "less_than_equal": "above"}
+    kind = first["type"]
+    if kind in limits:
+        return f"{words[kind]} {first['ctx'][limits[kind]]:g}"
+    for beginning, what in (
+        ("int_", "not a whole number"),
+        ("float_", "not a number"),
+        ("finite_number", "not a number"),
+        ("string_", "not text; quotes make it text"),
+        ("path_", "not a path"),
+        ("tuple_", "not a list"),
+        ("model_", "not a group of settings"),
+        ("bool_", "not true or false"),
+    ):
+        if kind.startswith(beginning):
+            return what
+    return shorten(first["msg"])
