@@ -13,7 +13,7 @@ from typing import Any
 from emogen.asking import Answered
 from emogen.backends import Backend
 from emogen.instructions import AskedInstruction
-from emogen.judging import CAUSES, Outcome, judge, provenance_after, provenance_before
+from emogen.judging import CAUSES, Judge, Outcome, provenance_after, provenance_before
 from emogen.prompts import PromptRenderer
 from emogen.schemas import Completion, ImageInput, ImageRecord, Message, Prompt, Sample
 
@@ -43,6 +43,7 @@ class Dialogue:
         kind: The instruction type.
         renderer: Templates and seed examples.
         backend: Who is asked; nothing is sent here.
+        judge: Reads and checks the answers.
         corrections: How often the model is shown what is wrong with an answer that cannot be read.
         images: What a model that sees is shown.
         parameters: What influences the answers; the backend's own by default, see `emogen.judging.parameters_of`.
@@ -58,12 +59,14 @@ class Dialogue:
         kind: AskedInstruction,
         renderer: PromptRenderer,
         backend: Backend,
+        judge: Judge,
         corrections: int,
         images: tuple[ImageInput, ...] = (),
         parameters: dict[str, Any] | None = None,
     ) -> None:
         self._record = record
         self._kind = kind
+        self._judge = judge
         self._corrections = corrections if backend.takes_corrections else 0
         self._prompt = kind.prompt(
             record, renderer, structured=backend.structured, guided=backend.guided, images=images
@@ -85,7 +88,7 @@ class Dialogue:
         self._cost += answer.cost or 0.0
         cost = None if answer.cost is None else self._cost
         known = provenance_after(self._before, answer, request.revision, cost)
-        outcome = judge(self._record, self._kind, answer.completion, known)
+        outcome = self._judge(self._record, self._kind, answer.completion, known)
         self.outcome = outcome
         self.request = None
         if isinstance(outcome, Sample) or outcome.stage != "parse" or outcome.reason in CAUSES.values():

@@ -8,19 +8,22 @@ import orjson
 
 from emogen.asking import Answered
 from emogen.backends import Backend
-from emogen.checks import CHECKS, Answer, findings
+from emogen.checks import Answer
+from emogen.checks.findings import Examiner
+from emogen.checks.refusal import refusal_in
+from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
 from emogen.resources import sha256_text
-from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample, Turn
+from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample
 from emogen.sight import UNREADABLE_IMAGE, Sight
 
 __all__ = [
     "CAUSES",
     "Instruction",
+    "Judge",
     "Outcome",
     "direct_outcome",
     "instruction",
-    "judge",
     "parameters_of",
     "prompt_sha256",
     "provenance_after",
@@ -62,41 +65,54 @@ def unreadable_image(record: ImageRecord, kind: Instruction, detail: str) -> Rej
     )
 
 
-def judge(
-    record: ImageRecord, kind: AskedInstruction, completion: Completion, provenance: Provenance
-) -> Outcome:
-    """Read and check one completion: the part of the way that costs nothing and can be repeated."""
+class Judge:
+    """Reads and checks completions: the part of the way that costs nothing and can be repeated.
 
-    def reject(stage: Any, reason: str, detail: str) -> Rejection:
-        return Rejection(
-            record_id=record.id,
+    Args:
+        checks: What each check leads to, and its thresholds.
+    """
+
+    def __init__(self, checks: CheckSettings = DEFAULT_CHECKS) -> None:
+        self._examiner = Examiner(checks)
+
+    def __call__(
+        self, record: ImageRecord, kind: AskedInstruction, completion: Completion, provenance: Provenance
+    ) -> Outcome:
+        """Return what comes of one completion."""
+
+        def reject(stage: Any, reason: str, detail: str) -> Rejection:
+            return Rejection(
+                record_id=record.id,
+                instruction=kind.name,
+                stage=stage,
+                reason=reason,
+                detail=detail,
+                raw_answer=completion.text,
+                provenance=provenance,
+            )
+
+        turns = kind.parse(completion.text)
+        if isinstance(turns, Unreadable):
+            return reject("parse", _cause(completion) or turns.reason, turns.detail)
+        findings, scores = self._examiner.examine(Answer(record, kind.name, turns, completion))
+        for finding in findings:
+            if finding.action == "reject":
+                return reject("check", finding.reason, finding.detail)
+        return Sample(
+            record=record,
             instruction=kind.name,
-            stage=stage,
-            reason=reason,
-            detail=detail,
-            raw_answer=completion.text,
+            turns=turns,
+            flags=tuple(dict.fromkeys(finding.reason for finding in findings)),
+            scores=scores,
             provenance=provenance,
         )
 
-    turns = kind.parse(completion.text)
-    if isinstance(turns, Unreadable):
-        return reject("parse", _cause(record, kind.name, completion) or turns.reason, turns.detail)
-    flags: list[str] = []
-    for finding in findings(Answer(record, kind.name, turns, completion)):
-        if finding.action == "reject":
-            return reject("check", finding.reason, finding.detail)
-        flags.append(finding.reason)
-    return Sample(
-        record=record, instruction=kind.name, turns=turns, flags=tuple(flags), provenance=provenance
-    )
 
-
-def _cause(record: ImageRecord, name: str, completion: Completion) -> str | None:
+def _cause(completion: Completion) -> str | None:
     """Return why an answer is unreadable where the answer itself shows it: it was cut, or it declines."""
     if completion.finish_reason in CAUSES:
         return CAUSES[completion.finish_reason]
-    whole = (Turn(question="(asked)", answer=completion.text or "(nothing)", kind="basic"),)
-    declined = CHECKS.get("refusal")(Answer(record, name, whole, completion))
+    declined = completion.finish_reason == "content_filter" or refusal_in(completion.text.lower())
     return "refusal" if declined else None
 
 

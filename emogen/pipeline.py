@@ -13,11 +13,13 @@ from typing import Final, cast
 from emogen.admission import Admission, CostLimitError, Limits
 from emogen.asking import Asker, UnreadableImageError
 from emogen.backends import Backend, RequestError, open_backend
+from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.dialogue import Dialogue
 from emogen.errors import BackendError, InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
 from emogen.judging import (
     Instruction,
+    Judge,
     Outcome,
     direct_outcome,
     instruction,
@@ -47,6 +49,7 @@ async def generate(
     asker: Asker | None = None,
     corrections: int = DEFAULT_CORRECTIONS,
     sight: Sight | None = None,
+    checks: CheckSettings = DEFAULT_CHECKS,
 ) -> AsyncGenerator[Sample]:
     """Make samples from records, in the order in which the answers arrive.
 
@@ -66,6 +69,7 @@ async def generate(
         asker: The backend with journal, limits and prices around it; takes the place of `backend`.
         corrections: How often a model is shown what is wrong with an answer that cannot be read.
         sight: Where the images are, if the model is to see them; None tells it of them in words alone.
+        checks: What each check leads to, and its thresholds.
 
     Raises:
         BackendError: no request can succeed.
@@ -79,7 +83,14 @@ async def generate(
     if asker is None and any(kind.asks_model for kind in kinds):
         raise InputError("no backend given", remedy="Name one, or make only the categorical type.")
     try:
-        work = _Work(_pairs(records, kinds, skip), asker, renderer or PromptRenderer(), corrections, sight)
+        work = _Work(
+            _pairs(records, kinds, skip),
+            asker,
+            renderer or PromptRenderer(),
+            corrections,
+            sight,
+            Judge(checks),
+        )
         async with aclosing(work.outcomes()) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Sample):
@@ -110,12 +121,14 @@ class _Work:
         renderer: PromptRenderer,
         corrections: int,
         sight: Sight | None,
+        judge: Judge,
     ) -> None:
         self._pairs = pairs
         self._asker = asker
         self._renderer = renderer
         self._corrections = corrections
         self._sight = sight
+        self._judge = judge
         self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._broken: Exception | None = None
         self._fatal: Exception | None = None
@@ -204,7 +217,9 @@ class _Work:
         assert self._asker is not None
         backend = self._asker.backend
         parameters = parameters_of(backend, self._sight)
-        row = Dialogue(record, kind, self._renderer, backend, self._corrections, images, parameters)
+        row = Dialogue(
+            record, kind, self._renderer, backend, self._judge, self._corrections, images, parameters
+        )
         while (request := row.request) is not None:
             try:
                 answer = await self._asker.ask(
@@ -254,6 +269,7 @@ async def generate_into(
     corrections: int,
     on_outcome: Callable[[Outcome], None],
     sight: Sight | None = None,
+    checks: CheckSettings = DEFAULT_CHECKS,
 ) -> None:
     """Run `generate` into an open run folder, skipping what it already holds."""
 
@@ -270,6 +286,7 @@ async def generate_into(
         asker=asker,
         corrections=corrections,
         sight=sight,
+        checks=checks,
     )
     async with aclosing(samples) as rows:
         async for sample in rows:

@@ -9,21 +9,26 @@ from pathlib import Path
 from typing import Any, cast
 
 from emogen.asking import Answered
+from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
 from emogen.journal import Entry, Journal
-from emogen.judging import Outcome, direct_outcome, instruction, judge, provenance_after
+from emogen.judging import Judge, Outcome, direct_outcome, instruction, provenance_after
 from emogen.schemas import ImageRecord, Provenance, Sample
 from emogen.store import JOURNAL, SAMPLES, read_manifest, read_rejections, read_samples, rewrite
 
 __all__ = ["rebuild"]
 
 
-def rebuild(run: Path) -> tuple[Counter[str], Counter[str]]:
+def rebuild(run: Path, checks: CheckSettings = DEFAULT_CHECKS) -> tuple[Counter[str], Counter[str]]:
     """Make a run's samples anew from its journal, with the parsers and checks of today; nothing is asked.
 
     What needs no model is made anew from the records in the samples; rows that the journal does not know stay as
     they are. Rows stand by record and instruction type afterwards: a second time changes nothing.
+
+    Args:
+        run: The run folder.
+        checks: What each check leads to, and its thresholds.
 
     Returns:
         Counts of the kept by instruction type, and of the rejected by reason.
@@ -37,17 +42,17 @@ def rebuild(run: Path) -> tuple[Counter[str], Counter[str]]:
     if not path.is_file():
         raise InputError("has no journal", where=run, remedy="Name a run folder that asked a model.")
     with Journal(path) as journal:
-        return rewrite(run, _rebuilt(run, journal))
+        return rewrite(run, _rebuilt(run, journal, Judge(checks)))
 
 
-def _rebuilt(run: Path, journal: Journal) -> Iterator[Outcome]:
+def _rebuilt(run: Path, journal: Journal, judge: Judge) -> Iterator[Outcome]:
     manifest = read_manifest(run) or {}
     answered: set[tuple[str, str]] = set()
     for key, entries in groupby(journal.entries(), lambda entry: (entry.record_id, entry.instruction)):
         chain = _chain([entry for entry in entries if _belongs(entry, manifest)])
         if chain:
             answered.add(key)
-            yield _last_outcome(chain)
+            yield _last_outcome(chain, judge)
     for sample in _rows_if_any(run):
         kind = instruction(sample.instruction)
         if not kind.asks_model:
@@ -79,7 +84,7 @@ def _rows_if_any(run: Path) -> Iterator[Sample]:
     return read_samples(run) if (run / SAMPLES).is_file() else iter(())
 
 
-def _last_outcome(entries: Sequence[Entry]) -> Outcome:
+def _last_outcome(entries: Sequence[Entry], judge: Judge) -> Outcome:
     """Return what came of a row: the first answer that is kept, or the last."""
     cost: float | None = None
     for entry in entries:

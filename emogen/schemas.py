@@ -263,6 +263,7 @@ class Sample(_Frozen):
         instruction: The instruction type.
         turns: In dialogue order.
         flags: Reason codes of checks that noticed something without rejecting.
+        scores: Reason code of a check → what it measured; see the check.
         provenance: How it was made.
     """
 
@@ -270,6 +271,7 @@ class Sample(_Frozen):
     instruction: str
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
     flags: tuple[str, ...] = ()
+    scores: dict[str, float] = Field(default_factory=dict)
     provenance: Provenance
 
     @property

@@ -1,20 +1,39 @@
 """What makes a parsed answer unfit: each check is one file with one reason code.
 
-A check returns what it saw, or None. What happens then is the table's: `reject` the sample, `flag` it, or `off`.
+A check is a function of an answer and of its own settings that yields what it sees: a `Fault` for what is wrong, a
+`Score` for what it measured. What a fault leads to is said by the settings: `reject` the sample, `flag` it, or `off`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from emogen.registry import Registry
-from emogen.schemas import Completion, ImageRecord, Turn
+from emogen.schemas import Completion, ImageRecord, Turn, TurnKind
 
-__all__ = ["ACTIONS", "CHECKS", "Action", "Answer", "Finding", "findings"]
+__all__ = ["CHECKS", "Answer", "Check", "Fault", "Said", "Score"]
 
-Action = Literal["reject", "flag", "off"]
+
+class Said:
+    """A turn as checks read it: what several of them need is worked out once."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.kind: TurnKind = turn.kind
+        self.question = turn.question
+        self.answer = turn.answer
+
+    @cached_property
+    def lower_question(self) -> str:
+        """The question in lower case."""
+        return self.question.lower()
+
+    @cached_property
+    def lower_answer(self) -> str:
+        """The answer in lower case."""
+        return self.answer.lower()
 
 
 @dataclass(frozen=True)
@@ -26,17 +45,30 @@ class Answer:
     turns: Sequence[Turn]
     completion: Completion
 
+    @cached_property
+    def said(self) -> tuple[Said, ...]:
+        """The turns, for checks."""
+        return tuple(map(Said, self.turns))
 
-@dataclass(frozen=True)
-class Finding:
-    """What a check saw."""
 
-    reason: str
+class Fault(NamedTuple):
+    """What a check saw, in which turn; None is the answer as a whole."""
+
     detail: str
-    action: Action
+    turn: Said | None = None
 
 
-CHECKS: Registry[Callable[[Answer], str | None]] = Registry(
+class Score(NamedTuple):
+    """What a check measured."""
+
+    value: float
+
+
+# The second argument is the check's own settings, a model of `emogen.checks.settings`.
+Check = Callable[[Answer, Any], Iterator[Fault | Score]]
+
+# In the order in which their faults are named: of several, the one that explains the others goes first.
+CHECKS: Registry[Check] = Registry(
     "check",
     "emogen.checks",
     {
@@ -48,17 +80,3 @@ CHECKS: Registry[Callable[[Answer], str | None]] = Registry(
         "question_leak": "emogen.checks.question_leak:check",
     },
 )
-
-# Only what differs from `reject`: a reasoning question may well name the emotion that it asks about.
-ACTIONS: Final[dict[str, dict[str, Action]]] = {"question_leak": {"reasoning": "off"}}
-
-
-def findings(answer: Answer) -> Iterator[Finding]:
-    """Run every check over `answer`, the cheap and decisive ones first."""
-    for reason in CHECKS.targets():
-        action = ACTIONS.get(reason, {}).get(answer.instruction, "reject")
-        if action == "off":
-            continue
-        detail = CHECKS.get(reason)(answer)
-        if detail is not None:
-            yield Finding(reason, detail, action)

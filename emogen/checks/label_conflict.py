@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from emogen.checks import Answer
+from emogen.checks import Answer, Fault
+from emogen.checks.settings import LabelConflict
 
 __all__ = ["check"]
 
@@ -26,25 +28,25 @@ _NEGATION: Final = re.compile(
 )
 
 
-def check(answer: Answer) -> str | None:
+def check(answer: Answer, settings: LabelConflict) -> Iterator[Fault]:
     """The labelled emotion is denied, or another label is claimed and the labelled one never named."""
     if answer.record.emotion is None:
-        return None
+        return
     emotion = answer.record.emotion.lower()
-    for turn in answer.turns:
-        text = turn.answer.lower()
+    for turn in answer.said:
+        text = turn.lower_answer
         if emotion in text:
             denied = _pattern(_DENIAL, emotion).search(text)
             if denied:
-                return f"denies {emotion}: {denied.group()!r}"
+                yield Fault(f"denies {emotion}: {denied.group()!r}", turn)
+                continue
             if _pattern(r"(?<!\w){label}(?!\w)", emotion).search(text):
                 continue
         # Most labels are nowhere in the text: looking for the word is far cheaper than for the claim.
         for other in (label.lower() for label in answer.record.labels if label.lower() in text):
             claimed = _claim(text, other) if other != emotion else None
             if claimed:
-                return f"claims {other} where the label is {emotion}: {claimed!r}"
-    return None
+                yield Fault(f"claims {other} where the label is {emotion}: {claimed!r}", turn)
 
 
 @lru_cache(maxsize=1024)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 
-from emogen.checks import Answer
+from emogen.checks import Answer, Fault
+from emogen.checks.settings import QuestionLeak
+from emogen.errors import shorten
 
 __all__ = ["check"]
 
 
-def check(answer: Answer) -> str | None:
+def check(answer: Answer, settings: QuestionLeak) -> Iterator[Fault]:
     """A question names the labelled emotion."""
-    emotion = answer.record.emotion
-    if emotion is None:
-        return None
-    for turn in answer.turns:
-        if re.search(rf"(?<!\w){re.escape(emotion)}(?!\w)", turn.question, re.IGNORECASE):
-            return f"question names {emotion}: {turn.question!r}"
-    return None
+    if answer.record.emotion is None:
+        return
+    emotion = answer.record.emotion.lower()
+    for turn in answer.said:
+        if emotion in turn.lower_question and _word(emotion).search(turn.lower_question):
+            yield Fault(f"question names {emotion}: {shorten(turn.question)!r}", turn)
+
+
+@lru_cache(maxsize=1024)
+def _word(label: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(label)}(?!\w)")

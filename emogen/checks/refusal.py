@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
-from emogen.checks import Answer
+from emogen.checks import Answer, Fault
+from emogen.checks.settings import Refusal
 from emogen.errors import shorten
 
-__all__ = ["check"]
+__all__ = ["check", "refusal_in"]
 
 _UNABLE: Final = r"i(?: can(?:no|['’])t|(?:['’]m| am| was) (?:unable|not able) to)"
 # "I cannot see any vehicle" is a definite answer, "I cannot see the image" is none.
@@ -21,8 +23,7 @@ _REFUSAL: Final = re.compile(
     r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
     r"|as an? (?:visual|virtual|text-based) (?:ai|assistant|(?:language )?model)\b"
     r"|i do(?:n['’]t| not) have (?:access|the ability)"
-    r"|no image (?:was|has been|is) (?:provided|attached|given))",
-    re.IGNORECASE,
+    r"|no image (?:was|has been|is) (?:provided|attached|given))"
 )
 # One of these is in whatever the pattern finds. Looking for them first costs a tenth of the pattern.
 _HINTS: Final = (
@@ -43,14 +44,19 @@ _HINTS: Final = (
 )
 
 
-def check(answer: Answer) -> str | None:
+def check(answer: Answer, settings: Refusal) -> Iterator[Fault]:
     """The model refused or spoke about itself."""
     if answer.completion.finish_reason == "content_filter":
-        return "the provider's content filter stopped the answer"
-    for turn in answer.turns:
-        for text in (turn.answer, turn.question):
-            lower = text.lower()
-            found = _REFUSAL.search(text) if any(hint in lower for hint in _HINTS) else None
+        yield Fault("the provider's content filter stopped the answer")
+        return
+    for turn in answer.said:
+        for lower in (turn.lower_answer, turn.lower_question):
+            found = refusal_in(lower)
             if found:
-                return f"{shorten(found.group())!r}"
-    return None
+                yield Fault(repr(shorten(found)), turn)
+
+
+def refusal_in(lower: str) -> str | None:
+    """Return the words of a text, given in lower case, by which a model declines."""
+    found = _REFUSAL.search(lower) if any(hint in lower for hint in _HINTS) else None
+    return found.group() if found else None

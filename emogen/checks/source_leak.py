@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
-from emogen.checks import Answer
+from emogen.checks import Answer, Fault
+from emogen.checks.settings import SourceLeak
 
 __all__ = ["check"]
 
@@ -24,8 +26,7 @@ _LEAK: Final = re.compile(
     # Pictures are looked at, texts are read.
     r"|\b(?:is|are|was|were) not (?:described|mentioned|specified|stated)\b"
     r"|\bthe (?:\w+ )?(?:mention|description)s? of\b"
-    r"|\bthe reader\b",
-    re.IGNORECASE,
+    r"|\bthe reader\b"
 )
 # One of these is in whatever the pattern finds. Looking for them first costs a tenth of the pattern.
 _HINTS: Final = (
@@ -49,12 +50,10 @@ _HINTS: Final = (
 )
 
 
-def check(answer: Answer) -> str | None:
+def check(answer: Answer, settings: SourceLeak) -> Iterator[Fault]:
     """The text speaks of the caption, the attributes or their numbers instead of the picture."""
-    for turn in answer.turns:
-        for part, text in (("question", turn.question), ("answer", turn.answer)):
-            lower = text.lower()
-            found = _LEAK.search(text) if any(hint in lower for hint in _HINTS) else None
+    for turn in answer.said:
+        for part, lower in (("question", turn.lower_question), ("answer", turn.lower_answer)):
+            found = _LEAK.search(lower) if any(hint in lower for hint in _HINTS) else None
             if found:
-                return f"{part} says {found.group()!r}"
-    return None
+                yield Fault(f"{part} says {found.group()!r}", turn)

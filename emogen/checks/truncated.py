@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
-from emogen.checks import Answer
+from emogen.checks import Answer, Fault
+from emogen.checks.settings import Truncated
 from emogen.errors import shorten
-from emogen.schemas import Turn
+from emogen.schemas import TurnKind
 
 __all__ = ["check"]
 
 _INSIDE: Final = ",;:–—-/&+([{<“‘«„"
 _LIST_ITEM: Final = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s")
-# A basic question may be answered by a phrase without a full stop ("A red turban"), which does not end in these.
-_PHRASE_WORDS: Final = 6
+# What a phrase without a full stop does not end in.
 _UNFINISHED: Final = frozenset(
     """
     a an and are as at be because but by for from has have her his in into is it its no of on one or so
@@ -23,18 +24,18 @@ _UNFINISHED: Final = frozenset(
 )
 
 
-def check(answer: Answer) -> str | None:
+def check(answer: Answer, settings: Truncated) -> Iterator[Fault]:
     """The answer was cut off at its length limit or inside a sentence."""
     if answer.completion.finish_reason.lower() in {"length", "max_tokens"}:
-        return "the model reached its token limit (raise --max-tokens)"
-    for turn in answer.turns:
-        if _is_cut(turn):
-            return f"ends inside a sentence: …{shorten(turn.answer.rstrip()[-60:])}"
-    return None
+        yield Fault("the model reached its token limit (raise --max-tokens)")
+        return
+    for turn in answer.said:
+        text = turn.answer.rstrip()
+        if _is_cut(turn.kind, text, settings.phrase_words):
+            yield Fault(f"ends inside a sentence: …{shorten(text[-60:])}", turn)
 
 
-def _is_cut(turn: Turn) -> bool:
-    text = turn.answer.rstrip()
+def _is_cut(kind: TurnKind, text: str, phrase_words: int) -> bool:
     if not text:
         return True
     if text[-1] in _INSIDE:
@@ -42,7 +43,7 @@ def _is_cut(turn: Turn) -> bool:
     if not text[-1].isalnum():
         return False
     words = text.split()
-    if turn.kind == "basic" and len(words) <= _PHRASE_WORDS and words[-1].lower() not in _UNFINISHED:
+    if kind == "basic" and len(words) <= phrase_words and words[-1].lower() not in _UNFINISHED:
         return False
     # The items of a list end without a full stop.
     return not _LIST_ITEM.match(text.split("\n")[-1])

@@ -11,7 +11,8 @@ import pytest
 from benchmarks.generation.children import Stub, stub
 from benchmarks.generation.http_wire import UnreadableRequestError, response, take_request
 from benchmarks.generation.records import record, write_records
-from emogen.checks import Answer, findings
+from emogen.checks import Answer
+from emogen.checks.findings import Examiner
 from emogen.judging import instruction
 from emogen.schemas import Completion, ImageRecord
 
@@ -51,7 +52,7 @@ async def test_answers_pass_all_checks() -> None:
                 turns = instruction(kind).parse(answer.text)  # type: ignore[union-attr]
                 assert isinstance(turns, tuple), turns
                 about = ImageRecord.model_validate(record(number))
-                assert list(findings(Answer(about, kind, turns, answer))) == []
+                assert Examiner().examine(Answer(about, kind, turns, answer)).findings == []
         stats = server.stats()
     assert (stats["requests"], stats["answers_paid"], stats["paid_twice"]) == (82, 82, 2)
 

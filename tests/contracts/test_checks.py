@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emogen import checks
-from emogen.checks import ACTIONS, CHECKS, Answer
+from emogen.checks import CHECKS, Answer, Fault, Score
+from emogen.checks.settings import DEFAULT_CHECKS, OtherCheck
 from emogen.instructions import INSTRUCTIONS
 from emogen.schemas import Completion, ImageRecord, Turn
 
@@ -44,6 +44,11 @@ answers = st.builds(
     ),
 )
 
+
+def run(reason: str, answer: Answer) -> list[Fault | Score]:
+    return list(CHECKS.get(reason)(answer, DEFAULT_CHECKS.of(reason)))
+
+
 every_check = pytest.mark.parametrize("reason", CHECKS.names())
 
 
@@ -51,10 +56,13 @@ every_check = pytest.mark.parametrize("reason", CHECKS.names())
 @settings(deadline=None, max_examples=60)
 @given(answer=answers)
 def test_a_check_finds_something_or_nothing(reason: str, answer: Answer) -> None:
-    """Whatever the turns hold, a check returns None or what it saw in words, and the same each time."""
-    found = CHECKS.get(reason)(answer)
-    assert found is None or found.strip()
-    assert CHECKS.get(reason)(answer) == found
+    """Whatever the turns hold, a check says in words what it saw, in one of the turns, and the same each time."""
+    seen = run(reason, answer)
+    for fault in seen:
+        if isinstance(fault, Fault):
+            assert fault.detail.strip()
+            assert fault.turn is None or fault.turn in answer.said
+    assert run(reason, answer) == seen
 
 
 @every_check
@@ -81,13 +89,11 @@ def test_a_check_takes_time_in_proportion(reason: str, unit: str) -> None:
     turn = Turn(question=text, answer=text, kind="reasoning")
     record = ImageRecord(id="a", image="a.jpg", emotion="fear")
     begin_s = time.process_time()
-    CHECKS.get(reason)(Answer(record, "reasoning", (turn,), Completion(text=text, model="m")))
+    run(reason, Answer(record, "reasoning", (turn,), Completion(text=text, model="m")))
     assert time.process_time() - begin_s < 2
 
 
-def test_actions_name_checks_and_types_that_exist() -> None:
-    """The table of actions speaks of registered checks and instruction types, in known words."""
-    assert set(ACTIONS) <= set(CHECKS.names())
-    for actions in ACTIONS.values():
-        assert set(actions) <= set(INSTRUCTIONS.names())
-        assert set(actions.values()) <= set(checks.Action.__args__)  # type: ignore[attr-defined]
+@every_check
+def test_a_check_has_settings_of_its_own(reason: str) -> None:
+    """Each check of ours is a field of the settings, so that a run file can name it."""
+    assert type(DEFAULT_CHECKS.of(reason)) is not OtherCheck

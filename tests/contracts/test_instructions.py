@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emogen.checks import Answer, findings
+from emogen.checks import Answer
+from emogen.checks.findings import Examiner
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
 from emogen.prompts import PromptRenderer
 from emogen.schemas import Attributes, Completion, ImageRecord, Turn, TurnKind
@@ -98,7 +99,7 @@ def test_a_seed_example_passes_every_check(name: str, seed: Seed) -> None:
         id=seed.id, image="s.jpg", emotion=seed.emotion, caption=seed.caption, attributes=seed.attributes
     )
     answer = Answer(record, name, seed.turns, Completion(text="", model="m"))
-    assert list(findings(answer)) == []
+    assert Examiner().examine(answer).findings == []
 
 
 @every_asked

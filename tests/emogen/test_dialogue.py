@@ -9,6 +9,7 @@ from emogen.asking import Answered
 from emogen.backends import BackendOptions, open_backend
 from emogen.dialogue import Dialogue
 from emogen.instructions.reasoning import Reasoning
+from emogen.judging import Judge
 from emogen.prompts import PromptRenderer
 from emogen.schemas import Completion, ImageRecord, Rejection, Sample
 
@@ -17,7 +18,7 @@ RECORD = ImageRecord(id="r0", image="r0.jpg", emotion="awe", caption="A rocket s
 
 def dialogue(corrections: int = 1) -> Dialogue:
     backend = open_backend("openai:m", BackendOptions(base_url="http://127.0.0.1:9/v1"))
-    return Dialogue(RECORD, Reasoning(), PromptRenderer(), backend, corrections)
+    return Dialogue(RECORD, Reasoning(), PromptRenderer(), backend, Judge(), corrections)
 
 
 def answer(text: str, cost: float | None = 0.5, finish_reason: str = "stop") -> Answered:

@@ -12,8 +12,7 @@ import pytest
 from command_line import Emogen
 from openai_stub import OpenAIStub, Reply
 
-import emogen.judging
-from emogen.checks import Finding
+from emogen.checks.findings import Examination, Examiner, Finding
 from emogen.errors import InputError
 from emogen.rebuilding import rebuild
 from emogen.store import RunFolder, read_manifest
@@ -72,7 +71,9 @@ def test_another_check(make: Make, stub: OpenAIStub, monkeypatch: pytest.MonkeyP
     before, asked = lines(run), len(stub.bodies)
     finding = Finding("too_dull", "dull", "reject")
     monkeypatch.setattr(
-        emogen.judging, "findings", lambda answer: [finding] if answer.record.id == "r1" else []
+        Examiner,
+        "examine",
+        lambda _, answer: Examination([finding] if answer.record.id == "r1" else [], {}),
     )
     kept, rejected = rebuild(run)
     assert (kept, rejected) == (

@@ -16,9 +16,6 @@ from emogen.checks import refusal, source_leak
 def test_a_hint_is_in_every_match(check: object, data: st.DataObject) -> None:
     """Whatever a pattern matches holds one of its hints, so that looking for them first loses nothing."""
     pattern: re.Pattern[str] = getattr(check, "_REFUSAL", None) or check._LEAK  # type: ignore[attr-defined]
-    text = data.draw(st.from_regex(pattern))
-    # Letters that equal others only when case is ignored (the long s, the Kelvin sign) stand in no real text.
-    assume(all(character.isascii() or character in "’" for character in pattern.search(text).group()))  # type: ignore[union-attr]
-    found = pattern.search(text)
-    assert found is not None
-    assert any(hint in text.lower() for hint in check._HINTS)  # type: ignore[attr-defined]
+    text = data.draw(st.from_regex(pattern)).lower()
+    assume(pattern.search(text))
+    assert any(hint in text for hint in check._HINTS)  # type: ignore[attr-defined]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emogen.checks import CHECKS, Answer, findings
+from emogen.checks import CHECKS, Answer, Fault
+from emogen.checks.findings import Examiner
+from emogen.checks.settings import DEFAULT_CHECKS
 from emogen.schemas import Completion, ImageRecord, Turn, TurnKind
 
 QUESTION = "What can be seen in the picture?"
@@ -27,7 +29,13 @@ def answered(
 
 
 def reasons(answer: Answer) -> list[str]:
-    return [finding.reason for finding in findings(answer)]
+    return [finding.reason for finding in Examiner().examine(answer).findings]
+
+
+def faults(reason: str, answer: Answer) -> list[str]:
+    """What one check finds wrong, by its default settings."""
+    seen = CHECKS.get(reason)(answer, DEFAULT_CHECKS.of(reason))
+    return [fault.detail for fault in seen if isinstance(fault, Fault)]
 
 
 BAD: dict[str, list[str]] = {
@@ -144,26 +152,24 @@ def cases(table: dict[str, list[str]]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("reason", "text"), cases(BAD))
 def test_what_is_wrong_is_found(reason: str, text: str) -> None:
     """An answer with the fault is found under the fault's reason code, with the words that show it."""
-    assert CHECKS.get(reason)(answered(text))
+    assert faults(reason, answered(text))
 
 
 @pytest.mark.parametrize(("reason", "text"), cases(GOOD))
 def test_what_only_looks_wrong_passes(reason: str, text: str) -> None:
     """A good answer is not lost to a check that knows its words but not its meaning."""
-    assert CHECKS.get(reason)(answered(text)) is None
+    assert faults(reason, answered(text)) == []
 
 
 @pytest.mark.parametrize("finish_reason", ["length", "max_tokens", "MAX_TOKENS"])
 def test_a_token_limit_is_a_truncation(finish_reason: str) -> None:
     """An answer that the provider cut is truncated however well it ends."""
-    assert "--max-tokens" in (
-        CHECKS.get("truncated")(answered("It is so.", finish_reason=finish_reason)) or ""
-    )
+    assert "--max-tokens" in faults("truncated", answered("It is so.", finish_reason=finish_reason))[0]
 
 
 def test_a_content_filter_is_a_refusal() -> None:
     """An answer that the provider's filter stopped is a refusal however it reads."""
-    assert CHECKS.get("refusal")(answered("It is so.", finish_reason="content_filter"))
+    assert faults("refusal", answered("It is so.", finish_reason="content_filter"))
 
 
 @pytest.mark.parametrize(
@@ -181,14 +187,13 @@ def test_a_content_filter_is_a_refusal() -> None:
 )
 def test_lengths_depend_on_the_kind_of_turn(kind: TurnKind, words: int, wrong: bool) -> None:
     """The bounds are inclusive, and reasons need more words than facts."""
-    assert (CHECKS.get("length")(answered("word " * words, kind=kind)) is not None) == wrong
+    assert bool(faults("length", answered("word " * words, kind=kind))) == wrong
 
 
 @pytest.mark.parametrize(("words", "wrong"), [(2, True), (3, False), (80, False), (81, True)])
 def test_a_question_has_a_length_too(words: int, wrong: bool) -> None:
     """A question is neither a single word nor a story."""
-    found = CHECKS.get("length")(answered("Yes.", question="word " * words))
-    assert (found is not None) == wrong
+    assert bool(faults("length", answered("Yes.", question="word " * words))) == wrong
 
 
 @pytest.mark.parametrize(
@@ -202,8 +207,7 @@ def test_a_question_has_a_length_too(words: int, wrong: bool) -> None:
 )
 def test_a_question_does_not_name_the_label(question: str, wrong: bool) -> None:
     """Only the labelled emotion itself, as a whole word, gives the answer away."""
-    found = CHECKS.get("question_leak")(answered("It is so.", question=question))
-    assert (found is not None) == wrong
+    assert bool(faults("question_leak", answered("It is so.", question=question))) == wrong
 
 
 def test_a_reasoning_question_may_name_the_label() -> None:
@@ -221,11 +225,9 @@ def test_a_leak_in_a_question_is_found_too() -> None:
 def test_labels_of_a_users_own_are_known_in_any_case() -> None:
     """A label with capitals or of several words is found in the text's own spelling."""
     labels = ("Joy", "Quiet Rage (deep)")
-    assert CHECKS.get("label_conflict")(
-        answered("It evokes quiet rage (deep).", emotion="Joy", labels=labels)
-    )
-    assert CHECKS.get("label_conflict")(answered("There is no joy.", emotion="Joy", labels=labels))
-    assert not CHECKS.get("label_conflict")(answered("It evokes joy.", emotion="Joy", labels=labels))
+    for text in ("It evokes quiet rage (deep).", "There is no joy."):
+        assert faults("label_conflict", answered(text, emotion="Joy", labels=labels))
+    assert not faults("label_conflict", answered("It evokes joy.", emotion="Joy", labels=labels))
 
 
 def test_without_a_label_nothing_contradicts_it() -> None:
@@ -305,7 +307,8 @@ def test_answers_like_the_papers_pass(
 ) -> None:
     """What the paper shows in Figures 10 and 11, in other words, passes every default check."""
     made = [Turn(kind=kind, question=question, answer=answer) for kind, question, answer in turns]
-    assert list(findings(Answer(record, instruction, made, Completion(text="", model="m")))) == []
+    answer = Answer(record, instruction, made, Completion(text="", model="m"))
+    assert Examiner().examine(answer).findings == []
 
 
 def test_findings_come_cheap_and_decisive_first() -> None:
