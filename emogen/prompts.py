@@ -4,8 +4,8 @@ A template is a Jinja file that calls `message(role)` around each chat message. 
 strings, numbers, lists and dictionaries; where a user's folder is among the templates, all run in a sandbox. What a
 record holds is only ever a value, so braces or Jinja syntax inside a caption stay text.
 
-Most of a prompt is the same for many records: the system message, and the examples that were chosen. The messages that
-are complete before anything of the record is looked up are rendered once and kept.
+Most of a prompt is the same for many records: the system message, and the examples that were chosen. Where the
+template's block `opening` uses nothing of the record, it is rendered once for each choice of examples.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from types import MethodType
 from typing import Any, Final
 
 import jinja2
@@ -37,6 +36,9 @@ OF_THE_RECORD: Final = frozenset({"caption", "emotion", "labels", "attributes"})
 # A template that keeps a state of its own may carry it from one message into the next.
 STATEFUL: Final = frozenset({"namespace", "cycler", "joiner"})
 MOST_OPENINGS: Final = 1024
+REST: Final = "rest of "
+# Instruction type, whether JSON is wanted, whether the model sees, and the examples: what decides an opening.
+_Opening = tuple[str, bool, bool, tuple[str, ...]]
 
 
 class _Context(jinja2.runtime.Context):
@@ -48,33 +50,23 @@ class _Context(jinja2.runtime.Context):
             _chat.get().of_the_record = True
         return super().resolve_or_missing(key)
 
-    def call(self, called: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call something; for `message`, which is called most, without asking what else it would like to be given."""
-        if type(called) is MethodType and called.__func__ is _Chat.message:
-            for name in ("_block_vars", "_loop_vars"):
-                kwargs.pop(name, None)
-            return called(*args, **kwargs)
-        return super().call(called, *args, **kwargs)
-
 
 class _Chat:
     """The chat messages that a template makes.
 
-    Args:
-        opening: Those that it begins with, known from a rendering before.
+    Attributes:
+        messages: In their order.
+        of_the_record: Whether anything of the record was looked up.
+        constant: How many messages were complete before that.
     """
 
-    def __init__(self, opening: Sequence[Message]) -> None:
-        self.opening = opening
+    def __init__(self) -> None:
         self.messages: list[Message] = []
         self.of_the_record = False
         self.constant = 0
 
     def message(self, role: str, caller: Callable[[], str]) -> str:
         """Add a message: what templates call."""
-        if len(self.messages) < len(self.opening):
-            self.messages.append(self.opening[len(self.messages)])
-            return ""
         if role not in ("system", "user", "assistant"):
             raise jinja2.TemplateRuntimeError(
                 f"unknown role {shorten(role)!r}, wanted system, user or assistant"
@@ -144,7 +136,7 @@ class PromptRenderer:
         self._seeds: dict[str, tuple[Seed, ...]] = {}
         self._hashes: dict[str, str] = {}
         self._examples: dict[tuple[str, str], dict[str, Any]] = {}
-        self._openings: dict[tuple[str, bool, bool, tuple[str, ...]], tuple[Message, ...]] = {}
+        self._openings: dict[_Opening, tuple[Message, ...]] = {}
         self._stateful: set[str] = set()
         self._templates: dict[str, jinja2.Template] = {}
 
@@ -181,9 +173,14 @@ class PromptRenderer:
         return self._hashes[instruction]
 
     def _template(self, name: str) -> jinja2.Template:
-        """Return a compiled template."""
+        """Return a compiled template; a name behind REST is that template without its opening."""
         if name not in self._templates:
-            template = self._environment.get_template(name)
+            whole = name.removeprefix(REST)
+            if name == whole:
+                template = self._environment.get_template(name)
+            else:
+                source = f'{{% extends "{whole}" %}}{{% block opening %}}{{% endblock %}}'
+                template = self._environment.from_string(source)
             # Jinja copies them for each rendering, and copying its chain of mappings takes longer than our messages.
             template.globals = dict(template.globals)
             self._templates[name] = template
@@ -218,7 +215,7 @@ class PromptRenderer:
             except jinja2.TemplateSyntaxError as error:
                 raise _template_error(current, error) from error
             if STATEFUL & {node.name for node in tree.find_all(jinja2.nodes.Name)}:
-                self._stateful.add(instruction)
+                self._stateful.add(f"{instruction}.j2")
             waiting.extend(found for found in jinja2.meta.find_referenced_templates(tree) if found)
         return seen
 
@@ -274,46 +271,60 @@ class PromptRenderer:
         name = f"{instruction}.j2"
         template_sha256 = self.template_sha256(instruction)
         seeds = self.choose_seeds(instruction, record.id)
-        structured, sees = answer_schema is not None, bool(images)
-        key = (instruction, structured, sees, tuple(seed.id for seed in seeds))
-        chat = _Chat(self._openings.get(key, ()))
-        _chat.set(chat)
+        variables = {
+            "caption": record.caption,
+            "emotion": record.emotion,
+            "labels": list(record.labels),
+            "attributes": attribute_texts(record.attributes),
+            "examples": [self._example(instruction, seed, kinds, answer_json) for seed in seeds],
+            "structured": answer_schema is not None,
+            "sees": bool(images),
+        }
+        key = (instruction, answer_schema is not None, bool(images), tuple(seed.id for seed in seeds))
         # A user's template may fail in any way that an expression can.
         try:
-            self._template(name).render(
-                message=chat.message,
-                caption=record.caption,
-                emotion=record.emotion,
-                labels=list(record.labels),
-                attributes=attribute_texts(record.attributes),
-                examples=[self._example(instruction, seed, kinds, answer_json) for seed in seeds],
-                structured=structured,
-                sees=sees,
-            )
+            messages = self._messages(name, variables, key)
             guide = tuple(self._guides.turns(record, instruction, kinds)) if guided else ()
         except InputError:
             raise
         except Exception as error:
             raise _template_error(name, error) from error
-        if not chat.messages:
+        if not messages:
             raise InputError(
                 "makes no message",
                 where=f"template {name}",
                 remedy='Wrap text in {% call message("user") %}.',
             )
-        if chat.constant and len(self._openings) < MOST_OPENINGS and instruction not in self._stateful:
-            self._openings[key] = tuple(chat.messages[: chat.constant])
         if images:
-            _show(images, chat.messages, name)
+            _show(images, messages, name)
         return Prompt(
             record_id=record.id,
             instruction=instruction,
-            messages=tuple(chat.messages),
+            messages=tuple(messages),
             answer_schema=answer_schema,
             guide=guide,
             template_sha256=template_sha256,
             seed_ids=key[-1],
         )
+
+    def _messages(self, name: str, variables: dict[str, Any], key: _Opening) -> list[Message]:
+        """Render a template, without its opening where that is known."""
+        known = self._openings.get(key)
+        if known is not None:
+            return [*known, *self._chat(f"{REST}{name}", variables).messages]
+        chat = self._chat(name, variables)
+        if chat.constant and len(self._openings) < MOST_OPENINGS and name not in self._stateful:
+            rest = self._chat(f"{REST}{name}", variables).messages
+            opening = len(chat.messages) - len(rest)
+            if 0 < opening <= chat.constant and chat.messages[opening:] == rest:
+                self._openings[key] = tuple(chat.messages[:opening])
+        return chat.messages
+
+    def _chat(self, name: str, variables: dict[str, Any]) -> _Chat:
+        chat = _Chat()
+        _chat.set(chat)
+        self._template(name).render(message=chat.message, **variables)
+        return chat
 
     def _example(
         self,
