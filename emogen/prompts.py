@@ -155,6 +155,8 @@ class PromptRenderer:
             autoescape=False,
             # A template edited during a run would no longer be the one that was hashed.
             auto_reload=False,
+            # There are few, and looking one up among the most recently used takes a lock.
+            cache_size=-1,
         )
         environment.context_class = _Context
         # The same record must always give the same prompt.
