@@ -106,6 +106,12 @@ class Admission:
         limits: What the user allows.
         spent: Money that the run has cost already, when it is resumed.
         clock: Seconds that go on as the event loop's do.
+
+    Attributes:
+        spent: Money for the answers that came, in the currency of the prices.
+        perhaps_spent: Money for attempts of this process that may have been answered, and charged, unheard; it counts
+            towards the limit.
+        refused: How many requests the server refused with 429.
     """
 
     def __init__(
@@ -113,6 +119,7 @@ class Admission:
     ) -> None:
         self._limits = limits
         self.spent = spent
+        self.perhaps_spent = 0.0
         self.refused = 0
         self._reserved = 0.0
         self._in_flight = 0
@@ -246,14 +253,16 @@ class Admission:
 
     def _too_dear(self, waiting: _Waiting) -> bool:
         most = self._limits.max_cost
-        return most is not None and self.spent + self._reserved + waiting.ticket.cost > most
+        taken = self.spent + self.perhaps_spent + self._reserved
+        return most is not None and taken + waiting.ticket.cost > most
 
     def _refuse(self, waiting: _Waiting) -> None:
         self._waiting.popleft()
         waiting.admitted.set_exception(
             CostLimitError(
                 f"the next request may cost {waiting.ticket.cost:.4f}, and of {self._limits.max_cost:g} "
-                f"are spent {self.spent:.4f}",
+                f"are spent {self.spent:.4f}"
+                + (f" and perhaps {self.perhaps_spent:.4f} more" if self.perhaps_spent else ""),
                 where="--max-cost",
                 remedy="Raise it and run the same command again: what is paid for is kept.",
             )

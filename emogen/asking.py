@@ -15,6 +15,7 @@ from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from emogen.admission import Admission, CostLimitError, Limits, Ticket
 from emogen.backends import Backend, RequestError, ThrottledError, TransientError, blind, open_backend
@@ -29,6 +30,11 @@ __all__ = ["ATTEMPTS", "Answered", "Asker", "UnreadableImageError", "complete", 
 
 ATTEMPTS: Final = 5
 MAX_PAUSE_S: Final = 60.0
+# A failure is mostly one request's bad luck; a refusal without a time says that the server is full.
+FIRST_RETRY_S: Final = 0.2
+FIRST_REFUSED_S: Final = 0.5
+# The server may have made, and charged for, an answer that nobody could read.
+PERHAPS_PAID: Final = frozenset({"timeout", "unreadable_reply"})
 # Beyond so many, the pause after a refusal grows no more: most refusals say that the server is full for a moment.
 REFUSALS_COUNTED: Final = 4
 # A server that refuses one and the same request for so long will go on doing so.
@@ -100,7 +106,7 @@ class Asker:
         """
         if prompt.images and not self.backend.sees:
             raise blind(self.backend.model)
-        key = request_key(self.backend.model, self.backend.parameters, prompt, revision)
+        key = self.key(prompt, revision)
         known = self._journal.get(key) if self._journal else None
         if known is not None:
             self.replayed += 1
@@ -129,6 +135,10 @@ class Asker:
             self.admission.succeeded(ticket, used or ticket.tokens, cost or 0.0)
         return Answered(completion, attempts, cost, replayed=False)
 
+    def key(self, prompt: Prompt, revision: int = 0) -> bytes:
+        """Return the address of a request in the journal."""
+        return request_key(self.backend.model, self.backend.parameters, prompt, revision)
+
     def _cost(self, usage: Usage) -> float | None:
         return self.price.of(usage) if self.price else None
 
@@ -148,13 +158,15 @@ class Asker:
                 first_refusal_s = time.monotonic() if first_refusal_s is None else first_refusal_s
                 if time.monotonic() - first_refusal_s > MAX_THROTTLED_S:
                     raise RequestError("rate_limited", refusal.detail) from refusal
-                pause_s = refusal.retry_after_s or _backoff_s(min(refusals, REFUSALS_COUNTED))
+                pause_s = refusal.retry_after_s or _pause_s(FIRST_REFUSED_S, min(refusals, REFUSALS_COUNTED))
             except TransientError as failure:
+                if failure.reason in PERHAPS_PAID:
+                    self.admission.perhaps_spent += ticket.cost
                 self.admission.leave(ticket)
                 attempts += 1
                 if attempts == ATTEMPTS:
                     raise RequestError(failure.reason, failure.detail) from failure
-                pause_s = failure.retry_after_s or _backoff_s(attempts)
+                pause_s = failure.retry_after_s or _pause_s(FIRST_RETRY_S, attempts)
             except BaseException:
                 self.admission.leave(ticket)
                 raise
@@ -235,6 +247,7 @@ async def _answers(
     ready: asyncio.Queue[tuple[Prompt, Completion | RequestError] | None] = asyncio.Queue(maxsize=workers)
     ended: list[Exception] = []
     hopeless = False
+    asking: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     async def work() -> None:
         nonlocal hopeless
@@ -243,7 +256,9 @@ async def _answers(
                 if ended:
                     break
                 try:
-                    answered = await asker.ask(prompt)
+                    # Whoever asks the same at the same time waits for the one answer.
+                    async with asking.setdefault(asker.key(prompt), asyncio.Lock()):
+                        answered = await asker.ask(prompt)
                 except RequestError as error:
                     await ready.put((prompt, error))
                 except CostLimitError:
@@ -273,6 +288,6 @@ async def _answers(
         raise ended[0]
 
 
-def _backoff_s(failures: int) -> float:
+def _pause_s(first_s: float, failures: int) -> float:
     # Jitter spreads the retries of rows that failed together.
-    return min(0.25 * 2.0**failures, MAX_PAUSE_S) * random.uniform(0.5, 1.0)
+    return min(first_s * 2.0 ** (failures - 1), MAX_PAUSE_S) * random.uniform(0.5, 1.0)

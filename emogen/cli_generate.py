@@ -166,6 +166,9 @@ def _show_spending(asker: Asker | None) -> None:
         typer.echo(
             f"cost so far {asker.admission.spent:.4f} {asker.price.currency} (prices as of {asker.price.as_of})"
         )
+    if asker.admission.perhaps_spent and asker.price is not None:
+        perhaps = f"{asker.admission.perhaps_spent:.4f} {asker.price.currency}"
+        typer.echo(f"perhaps {perhaps} more, for attempts that the server may have answered unheard")
 
 
 def _dry_run(settings: RunSettings) -> None:

@@ -377,3 +377,29 @@ async def test_no_backend_can_succeed_without_a_key() -> None:
     """A backend is also taken by its name, with that backend's own errors."""
     with pytest.raises(BackendError, match="OPENAI_API_KEY"):
         await collected(emogen.complete([prompt()], "gpt-4.1"))
+
+
+async def test_attempts_that_may_have_been_charged_count_towards_the_limit(prices: Path) -> None:
+    """A server that answers too late for us may charge for it all the same: the money ends, not only the answers."""
+
+    async def too_late(_: Prompt) -> None:
+        raise TransientError("timeout", "no answer within 1 s", retry_after_s=0.001)
+
+    backend = Steered(too_late)
+    with pytest.raises(CostLimitError, match=r"spent 0\.0000 and perhaps \d\.\d+ more"):
+        await collected(
+            emogen.complete(map(prompt, range(100)), backend, limits=Limits(max_cost=1.0), prices=prices)
+        )
+    # 0.1 at most was reserved for each.
+    assert len(backend.sent) in (9, 10)
+
+
+async def test_the_same_prompt_twice_at_once_is_asked_once(tmp_path: Path) -> None:
+    """Whoever asks what is being asked already gets the same answer, from the journal."""
+    backend = Steered(lambda _: asyncio.sleep(0.01))
+    pairs = await collected(emogen.complete([prompt()] * 3, backend, journal=tmp_path / "j.sqlite"))
+    assert backend.sent == ["r0"]
+    assert {completion.text for _, completion in pairs if isinstance(completion, Completion)} == {
+        "answer to r0"
+    }
+    assert len(pairs) == 3
