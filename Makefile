@@ -16,7 +16,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
-EXTRAS := local,perception,train,demo,dev
+EXTRAS := local,perception,tables,train,demo,dev
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Sums depend on how many threads share them: with two everywhere, machines of a kind agree.

@@ -45,7 +45,8 @@ def describe(
     metadata: Annotated[
         Path | None,
         typer.Option(
-            "--metadata", help="What you know of the images, a line each; default: metadata.jsonl inside."
+            "--metadata",
+            help="What you know of the images, a line each; default: metadata.jsonl or .csv inside.",
         ),
     ] = None,
     labels: Annotated[
@@ -77,9 +78,9 @@ def describe(
 
 def _refuse_place(folder: Path, out: Path) -> None:
     """Refuse a records file that would replace the user's own, or whose image paths no trainer would take."""
-    from emogen.sources.folder import IMAGE_SUFFIXES, METADATA_NAME
+    from emogen.sources.folder import IMAGE_SUFFIXES, METADATA_NAMES
 
-    if out.name == METADATA_NAME or out.suffix.lower() in IMAGE_SUFFIXES:
+    if out.name in METADATA_NAMES or out.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(
             "is a name that an image or your metadata may have",
             where=out,

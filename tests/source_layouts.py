@@ -81,9 +81,79 @@ def records_file(folder: Path) -> Path:
     return path
 
 
+def csv_table(folder: Path) -> Path:
+    """Write a CSV table with columns in the words of other data sets."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "images.csv"
+    rows = [f"{split}/{name}.jpg,{emotion},{split}" for emotion, split, name in IMAGES]
+    path.write_text("\n".join(["image_path,Emotion,split", *rows]))
+    return path
+
+
+# A real image, the smallest that the file format allows.
+PIXEL = bytes.fromhex(
+    "47494638396101000100800100000000ffffff21f90401000001002c00000000010001000002024c01003b"
+)
+MIKELS = ["amusement", "anger", "awe", "contentment", "disgust", "excitement", "fear", "sadness"]
+
+
+def hub_table(split: str, *, names: list[str] | None = None, content: bytes = PIXEL) -> Any:
+    """Make one split as `datasets` keeps it: images inside, labels as numbers that the metadata names."""
+    import pyarrow as pa
+
+    order = names or MIKELS
+    found = [(emotion, name) for emotion, where, name in IMAGES if where == split]
+    features = {
+        "image": {"_type": "Image"},
+        "image_id": {"dtype": "string", "_type": "Value"},
+        "label": {"names": order, "_type": "ClassLabel"},
+    }
+    table = pa.table(
+        {
+            "image": [{"bytes": content, "path": f"{name}.gif"} for _, name in found],
+            "image_id": [name for _, name in found],
+            "label": pa.array([order.index(emotion) for emotion, _ in found], pa.int64()),
+        }
+    )
+    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def parquet_folder(folder: Path, **change: Any) -> Path:
+    """Write a data set as `push_to_hub` does."""
+    import pyarrow.parquet as parquet
+
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    for split in ("train", "test"):
+        table = hub_table(split, **change)
+        parquet.write_table(table, folder / "data" / f"{split}-00000-of-00001.parquet", row_group_size=2)
+    return folder
+
+
+def arrow_folder(folder: Path, **change: Any) -> Path:
+    """Write a data set as `save_to_disk` does, the train split in two files."""
+    import pyarrow as pa
+
+    write_json(folder / "dataset_dict.json", {"splits": ["train", "test"]})
+    for split in ("train", "test"):
+        table = hub_table(split, **change)
+        parts = [table.slice(0, 1), table.slice(1)] if split == "train" else [table]
+        files = [f"data-{i:05d}-of-{len(parts):05d}.arrow" for i in range(len(parts))]
+        write_json(folder / split / "state.json", {"_data_files": [{"filename": file} for file in files]})
+        for file, part in zip(files, parts, strict=True):
+            with (
+                pa.OSFile(str(folder / split / file), "wb") as sink,
+                pa.ipc.new_stream(sink, part.schema) as out,
+            ):
+                out.write_table(part)
+    return folder
+
+
 # Source → writes its layout into a folder, and returns what to read.
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
+    "arrow": arrow_folder,
+    "csv": csv_table,
     "emoset": emoset,
     "folder": class_folders,
     "jsonl": records_file,
+    "parquet": parquet_folder,
 }

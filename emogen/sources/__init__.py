@@ -18,6 +18,7 @@ from emogen.registry import Registry
 from emogen.schemas import ImageRecord
 
 __all__ = [
+    "HUB_PREFIX",
     "SOURCES",
     "ImagesInside",
     "OnProblem",
@@ -31,6 +32,10 @@ __all__ = [
     "raise_problem",
     "read_records",
 ]
+
+
+# What tells a data set of the Hugging Face Hub from a path.
+HUB_PREFIX: Final = "hf:"
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,14 @@ class Source(Protocol):
 
 @runtime_checkable
 class ImagesInside(Protocol):
-    """What a source has besides, where it holds the images themselves and not paths of files."""
+    """What a source has besides, where it may hold the images themselves and not paths of files."""
+
+    def has_images_inside(self) -> bool:
+        """Return whether it does.
+
+        Raises:
+            InputError: as `Source.records`.
+        """
 
     def extract(
         self, folder: Path, wanted: Callable[[ImageRecord], bool], on_problem: OnProblem
@@ -147,9 +159,13 @@ SOURCES: Final[Registry[SourceKind]] = Registry(
     "source",
     "emogen.sources",
     {
+        "arrow": "emogen.sources.arrow:ArrowSource",
+        "csv": "emogen.sources.csv_table:CsvSource",
         "emoset": "emogen.sources.emoset:EmoSetSource",
         "folder": "emogen.sources.folder:FolderSource",
+        "hub": "emogen.sources.hub:HubSource",
         "jsonl": "emogen.sources.jsonl:JsonlSource",
+        "parquet": "emogen.sources.parquet:ParquetSource",
     },
 )
 
@@ -160,7 +176,7 @@ def open_source(
     """Open what `location` names.
 
     Args:
-        location: A file or a folder.
+        location: A file, a folder, or `hf:owner/name`, a data set of the Hugging Face Hub.
         options: What the user chose.
         name: The source that reads it; by default what is there decides, see `detect`.
 
@@ -179,12 +195,15 @@ def detect(location: str | Path) -> str:
     Raises:
         InputError: as `open_source`.
     """
+    if str(location).startswith(HUB_PREFIX):
+        return "hub"
     path = Path(location)
     if not path.exists():
         raise InputError(
             "no such file or folder",
             where=location,
-            remedy="Name what is there; `emogen describe` makes a records file from a folder of images.",
+            remedy="Name what is there; `emogen describe` makes a records file from a folder of images. "
+            f"A data set of the Hugging Face Hub is named as {HUB_PREFIX}owner/name.",
         )
     signs = {name: SOURCES.get(name).recognises(path) for name in SOURCES.names()}
     found = [f"{name} ({sign})" for name, sign in signs.items() if sign]

@@ -11,23 +11,24 @@ from emogen.errors import InputError
 from emogen.labels import DEFAULT_LABEL_SET, LABEL_SETS
 from emogen.schemas import ImageRecord
 from emogen.sources import OnProblem, PublishedCounts, SourceOptions, raise_problem
+from emogen.sources.delimited import DelimitedTable
 from emogen.sources.fields import check_emotion, validate
+from emogen.sources.image_names import IMAGE_SUFFIXES
 from emogen.sources.json_lines import json_objects
 from emogen.sources.jsonl import default_id
 from emogen.sources.notes import SPLIT_WORDS, nearest_label, read_notes
 from emogen.sources.paths import inside
 from emogen.sources.usable import usable
 
-__all__ = ["IMAGE_SUFFIXES", "METADATA_NAME", "FolderSource", "read_folder"]
+__all__ = ["IMAGE_SUFFIXES", "METADATA_NAMES", "FolderSource", "read_folder"]
 
-IMAGE_SUFFIXES: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-METADATA_NAME: Final = "metadata.jsonl"
+METADATA_NAMES: Final = ("metadata.jsonl", "metadata.csv")
 
 
 class FolderSource:
     """A folder of images, in sub-folders named by emotion or with a metadata file as Hugging Face's imagefolder.
 
-    With a metadata file (the one named, or `metadata.jsonl` in the folder) the images are those that it names, in
+    With a metadata file (the one named, or `metadata.jsonl` or `metadata.csv` inside) the images are those it names, in
     its order, whether or not they exist. Its `file_name`s are relative to the metadata file, or to the folder where
     the file lies outside it.
 
@@ -47,7 +48,8 @@ class FolderSource:
     @classmethod
     def recognises(cls, path: Path) -> str | None:
         """A folder that nothing else recognises is a folder of images, too."""
-        return f"{METADATA_NAME} is in it" if (path / METADATA_NAME).is_file() else None
+        found = [name for name in METADATA_NAMES if (path / name).is_file()]
+        return f"{found[0]} is in it" if found else None
 
     def records(self, on_problem: OnProblem) -> Iterator[ImageRecord]:
         """Yield a record for each image; see the class.
@@ -59,13 +61,16 @@ class FolderSource:
             raise InputError(
                 "no such folder", where=self.image_root, remedy="Name a folder that holds images."
             )
-        metadata = self._metadata
-        if metadata is None and (self.image_root / METADATA_NAME).is_file():
-            metadata = self.image_root / METADATA_NAME
+        metadata = self._metadata or _metadata_in(self.image_root)
         if metadata is None:
             return usable(self._images(), self._from_class, on_problem)
         notes = _Notes(metadata, self.image_root, self._labels)
-        return usable(json_objects(metadata), notes.record, on_problem)
+        if metadata.suffix.lower() in (".csv", ".tsv"):
+            table = DelimitedTable(metadata)
+            return usable(
+                table.rows(on_problem), lambda row: notes.record(row[0], table.fields(*row)), on_problem
+            )
+        return usable(json_objects(metadata), lambda row: notes.record(*row), on_problem)
 
     def count(self) -> int | None:
         """Return None: the folder would have to be searched."""
@@ -98,6 +103,17 @@ class FolderSource:
         return validate(ImageRecord, fields, repr(str(self.image_root / image)))
 
 
+def _metadata_in(folder: Path) -> Path | None:
+    found = [folder / name for name in METADATA_NAMES if (folder / name).is_file()]
+    if len(found) > 1:
+        raise InputError(
+            f"both {' and '.join(METADATA_NAMES)} are in this folder",
+            where=folder,
+            remedy="Say which with --metadata, or remove one.",
+        )
+    return found[0] if found else None
+
+
 class _Notes:
     """Makes records of the rows of a metadata file."""
 
@@ -108,13 +124,12 @@ class _Notes:
         self._base = os.path.relpath(metadata.parent, folder) if within else ""
         self._named: dict[str, int] = {}
 
-    def record(self, row: tuple[int, dict[str, Any]]) -> ImageRecord:
+    def record(self, number: int, fields: dict[str, Any]) -> ImageRecord:
         """Return the record of a numbered row.
 
         Raises:
             InputError: the row cannot be used, or names an image that an earlier one named.
         """
-        number, fields = row
         where = f"{self._metadata}:{number}"
         notes = read_notes(fields, self._labels, where)
         image = inside(notes.file_name, where, self._base)

@@ -22,39 +22,45 @@ def usable(
 ) -> Iterator[ImageRecord]:
     """Yield what `read` makes of each row; a row that it refuses is a problem, and the next one's turn.
 
-    Of two records with the same id the later gets its image's name as id, and is refused where that is taken, too.
+    Of two images with the same id (`a.jpg` and `a.png`) the later gets its whole name as id; the same image with the
+    same id is refused.
 
     Raises:
         InputError: no row can be used, or none of the first `HOPELESS_AFTER`.
     """
-    # Hashes of ids, which take a third of the memory that the ids would.
-    taken: set[int] = set()
+    # Hashes take a third of the memory that the texts would.
+    ids: set[int] = set()
+    images: set[int] = set()
     refused: list[Problem] = []
     for row in rows:
         try:
-            record = _unique(read(row), taken)
+            record = _unique(read(row), ids, images)
         except InputError as error:
             problem = Problem.of(error)
-            if not taken:
+            if not ids:
                 refused.append(problem)
                 if len(refused) == HOPELESS_AFTER:
                     raise _hopeless(refused) from error
             on_problem(problem)
             continue
         yield record
-    if refused and not taken:
+    if refused and not ids:
         raise _hopeless(refused)
 
 
-def _unique(record: ImageRecord, taken: set[int]) -> ImageRecord:
+def _unique(record: ImageRecord, ids: set[int], images: set[int]) -> ImageRecord:
+    known = hash(record.image) in images
+    images.add(hash(record.image))
     for name in (record.id, record.image):
-        if hash(name) not in taken:
-            taken.add(hash(name))
+        if hash(name) not in ids:
+            ids.add(hash(name))
             return record if name == record.id else record.model_copy(update={"id": name})
+        if known:
+            break
     raise InputError(
-        f"the id {record.id!r} and the image {record.image!r} were given before",
-        where=record.id,
-        remedy="Keep one row for each image.",
+        f"the image and the id {record.id!r} were given before",
+        where=record.image,
+        remedy="Keep one row for each image, or give each row an id of its own.",
     )
 
 

@@ -89,6 +89,31 @@ def test_refused_metadata(tmp_path: Path, line: dict[str, object], expected: str
     assert expected in str(caught.value)
 
 
+def test_metadata_as_csv(tmp_path: Path) -> None:
+    """metadata.csv says the same as metadata.jsonl; both at once are refused."""
+    (tmp_path / "metadata.csv").write_text("file_name,emotion,object\nsub/a.jpg,awe,Hat;Toy\n")
+    (record,) = read_folder(tmp_path)
+    assert (record.image, record.emotion, record.attributes.object) == ("sub/a.jpg", "awe", ("Hat", "Toy"))
+    note(tmp_path / "metadata.jsonl", {"file_name": "a.jpg"})
+    with pytest.raises(InputError, match="--metadata"):
+        list(read_folder(tmp_path))
+    assert [record.id for record in read_folder(tmp_path, tmp_path / "metadata.jsonl")] == ["a"]
+
+
+@pytest.mark.parametrize("name", ["../a.jpg", "/a.jpg", "x/../../a.jpg"])
+def test_metadata_that_leads_out(tmp_path: Path, name: str) -> None:
+    """An image outside of the folder is refused, wherever the metadata lies."""
+    path = note(tmp_path / "photographs" / "metadata.jsonl", {"file_name": name})
+    with pytest.raises(InputError, match="leads out of"):
+        list(read_folder(path.parent))
+
+
+def test_metadata_in_a_sub_folder(tmp_path: Path) -> None:
+    """Metadata in a sub-folder may name images in another one of the same folder."""
+    path = note(tmp_path / "train" / "metadata.jsonl", {"file_name": "../images/a.jpg"})
+    assert [record.image for record in read_folder(tmp_path, path)] == ["images/a.jpg"]
+
+
 def test_class_folders(tmp_path: Path) -> None:
     """Without metadata a sub-folder's name is the emotion, and a split may stand above it."""
     put(tmp_path, "awe/b.PNG", "train/fear/a.jpg", "loose.webp", "awe/notes.txt", ".cache/awe/c.jpg")

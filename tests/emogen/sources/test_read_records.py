@@ -90,11 +90,11 @@ def test_nothing_usable(rows: list[str]) -> None:
 
 
 def test_same_record_twice() -> None:
-    """A row that repeats id and image of an earlier one is left out and told."""
+    """A row that repeats an image is left out and told, unless it has an id of its own."""
+    rows = [ImageRecord(id=name, image="a.jpg") for name in ("a", "a", "b")]
     problems: list[Problem] = []
-    found = [item.id for item in usable(["a", "a", "a"], record, problems.append)]
-    assert found == ["a", "a.jpg"]
-    assert len(problems) == 1
+    assert [item.id for item in usable(rows, lambda row: row, problems.append)] == ["a", "b"]
+    assert [problem.where for problem in problems] == ["a.jpg"]
 
 
 def test_raised_and_warned() -> None:
