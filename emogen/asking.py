@@ -18,7 +18,15 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from emogen.admission import Admission, CostLimitError, Limits, Ticket
-from emogen.backends import Backend, RequestError, ThrottledError, TransientError, blind, open_backend
+from emogen.backends import (
+    Backend,
+    HasAnswerFormats,
+    RequestError,
+    ThrottledError,
+    TransientError,
+    blind,
+    open_backend,
+)
 from emogen.errors import InputError
 from emogen.estimates import estimated_usage, most_usage
 from emogen.journal import Entry, Journal, request_key
@@ -139,6 +147,10 @@ class Asker:
         """Return the address of a request in the journal."""
         return request_key(self.backend.model, self.backend.parameters, prompt, revision)
 
+    def knows(self, prompt: Prompt) -> bool:
+        """Whether the journal has the answer to a first request."""
+        return self._journal is not None and self._journal.get(self.key(prompt)) is not None
+
     def _cost(self, usage: Usage) -> float | None:
         return self.price.of(usage) if self.price else None
 
@@ -230,15 +242,28 @@ async def complete(
 
 
 def open_asker(backend: Backend, limits: Limits, price: Price | None, journal: Journal | None) -> Asker:
-    """Put journal, limits and price around a backend; a run that is resumed has spent what its journal says.
+    """Put journal, limits and price around a backend.
+
+    A run that is resumed has spent what its journal says, and goes on with the answer format that it had come to.
 
     Raises:
         InputError: a limit on money, and a model without a known price.
     """
     if limits.max_cost is not None:
         require_price(backend.model, price)
-    spent = journal.spent(price.of if price else None) if journal is not None else 0.0
+    spent = 0.0
+    if journal is not None:
+        spent = journal.spent(price.of if price else None)
+        newest = journal.newest()
+        if newest is not None and isinstance(backend, HasAnswerFormats) and _is_of(newest, backend):
+            backend.go_on_with(newest.completion.answer_format)
     return Asker(backend, Admission(limits, spent), journal, price)
+
+
+def _is_of(entry: Entry, backend: Backend) -> bool:
+    """Whether an answer is one to this backend as it is asked now."""
+    asked, parameters = entry.context.get("provenance", {}), entry.context.get("parameters", {})
+    return bool(asked.get("model") == backend.model and backend.parameters.items() <= parameters.items())
 
 
 async def _answers(

@@ -11,7 +11,7 @@ import typer
 from emogen.cli_options import takes_settings
 from emogen.errors import CheckFailedError
 from emogen.settings import RunSettings
-from emogen.terminal import progress
+from emogen.terminal import note, progress
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -73,7 +73,7 @@ def _run(settings: RunSettings, *, overwrite: bool) -> None:
     out, renderer, backend = out_of(settings), renderer_of(settings), backend_of(settings)
     price = price_of(backend.model, settings.prices) if backend else None
     if backend and backend.notice:
-        typer.echo(f"note: {backend.notice}", err=True)
+        note(backend.notice)
     manifest = manifest_of(settings, backend, renderer)
     with RunFolder(out, manifest, overwrite=overwrite) as folder, ExitStack() as stack:
         asker = None

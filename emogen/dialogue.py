@@ -47,6 +47,7 @@ class Dialogue:
         corrections: How often the model is shown what is wrong with an answer that cannot be read.
         images: What a model that sees is shown.
         parameters: What influences the answers; the backend's own by default, see `emogen.judging.parameters_of`.
+        structured: Whether to ask for JSON; the backend's choice by default.
 
     Attributes:
         request: What is to be asked next; None where nothing is.
@@ -63,13 +64,18 @@ class Dialogue:
         corrections: int,
         images: tuple[ImageInput, ...] = (),
         parameters: dict[str, Any] | None = None,
+        structured: bool | None = None,
     ) -> None:
         self._record = record
         self._kind = kind
         self._judge = judge
         self._corrections = corrections if backend.takes_corrections else 0
         self._prompt = kind.prompt(
-            record, renderer, structured=backend.structured, guided=backend.guided, images=images
+            record,
+            renderer,
+            structured=backend.structured if structured is None else structured,
+            guided=backend.guided,
+            images=images,
         )
         self._before = provenance_before(self._prompt, backend)
         self._cost = 0.0

@@ -179,6 +179,11 @@ class Journal:
         rows = self._reader.execute(f"{_SELECT} ORDER BY record_id, instruction, position")
         return map(_entry, rows)
 
+    def newest(self) -> Entry | None:
+        """Return the answer that came last."""
+        row = self._reader.execute(f"{_SELECT} ORDER BY position DESC LIMIT 1").fetchone()
+        return _entry(row) if row else None
+
     async def put(self, entry: Entry) -> None:
         """Write one answer and wait until it is durable.
 

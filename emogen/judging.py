@@ -142,6 +142,7 @@ def provenance_after(before: Provenance, answer: Answered, revision: int, cost: 
             "finish_reason": completion.finish_reason,
             "usage": completion.usage,
             "latency_s": completion.latency_s,
+            "answer_format": completion.answer_format,
             "attempts": answer.attempts,
             "revision": revision,
             "cost": cost,

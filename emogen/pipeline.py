@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from emogen.admission import Admission, CostLimitError, Limits
 from emogen.asking import Asker, UnreadableImageError
-from emogen.backends import Backend, RequestError, open_backend
+from emogen.backends import Backend, FormatRefusedError, HasAnswerFormats, RequestError, open_backend
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.dialogue import Dialogue
 from emogen.errors import BackendError, InputError
@@ -217,14 +217,38 @@ class _Work:
         assert self._asker is not None
         backend = self._asker.backend
         parameters = parameters_of(backend, self._sight)
-        row = Dialogue(
-            record, kind, self._renderer, backend, self._judge, self._corrections, images, parameters
-        )
+
+        def begin(structured: bool) -> Dialogue:
+            return Dialogue(
+                record,
+                kind,
+                self._renderer,
+                backend,
+                self._judge,
+                self._corrections,
+                images,
+                parameters,
+                structured,
+            )
+
+        row = begin(backend.structured)
+        if not backend.structured and isinstance(backend, HasAnswerFormats) and backend.fell:
+            # What was answered before the run came down to text is paid for.
+            earlier = begin(True)
+            row = earlier if earlier.request and self._asker.knows(earlier.request.prompt) else row
         while (request := row.request) is not None:
             try:
                 answer = await self._asker.ask(
                     request.prompt, revision=request.revision, context=request.context
                 )
+            except FormatRefusedError:
+                if row.outcome is not None:
+                    break
+                if request.prompt.answer_schema is None or backend.structured:
+                    raise
+                # The prompt is rendered anew, and asks for text.
+                row = begin(False)
+                continue
             except RequestError:
                 if row.outcome is None:
                     raise

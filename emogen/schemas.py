@@ -206,6 +206,8 @@ class Completion(_Frozen):
         finish_reason: `stop`, `length`, `content_filter` or the provider's own word.
         usage: Tokens used.
         latency_s: Seconds from sending to the last byte.
+        answer_format: How it was asked for (`json_schema`, `function_call`, `json_object`, `text`); empty where the
+            backend has only one way.
     """
 
     text: Annotated[str, AfterValidator(_without_lone_surrogates)]
@@ -213,6 +215,7 @@ class Completion(_Frozen):
     finish_reason: str = "stop"
     usage: Usage = Usage()
     latency_s: float = 0.0
+    answer_format: str = ""
 
 
 class Turn(_Frozen):
@@ -235,6 +238,7 @@ class Provenance(_Frozen):
         finish_reason: See `Completion`.
         usage: See `Completion`.
         latency_s: See `Completion`.
+        answer_format: See `Completion`.
         attempts: How often the request was sent before it was answered; 0 where no model was asked.
         revision: How often the model was shown what was wrong with its answer before.
         cost: In the price table's currency, corrections included; None where the price is unknown.
@@ -249,6 +253,7 @@ class Provenance(_Frozen):
     finish_reason: str = "stop"
     usage: Usage = Usage()
     latency_s: float = 0.0
+    answer_format: str = ""
     attempts: int = 0
     revision: int = 0
     cost: float | None = None

@@ -13,7 +13,7 @@ import typer
 
 from emogen.errors import EmovitError
 
-__all__ = ["Advance", "progress", "run_app"]
+__all__ = ["Advance", "note", "progress", "run_app"]
 
 PLAIN_INTERVAL_S = 5.0
 
@@ -40,6 +40,11 @@ def run_app(app: typer.Typer) -> NoReturn:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     sys.exit(0)
+
+
+def note(text: str) -> None:
+    """Say something that the user must know, as one line on stderr."""
+    typer.echo(f"note: {' '.join(text.split())}", err=True)
 
 
 @contextmanager

@@ -51,6 +51,7 @@ class OpenAIStub:
     Attributes:
         plan: Replies, or functions from a request's headers to a reply; used up one by one.
         default: The reply once the plan is used up.
+        rule: What is replied to some bodies before the plan is looked at; None leaves it to the plan.
         bodies: The request bodies, in order.
         paths: What was asked for, in order, with queries.
     """
@@ -58,6 +59,7 @@ class OpenAIStub:
     def __init__(self) -> None:
         self.plan: list[Reply | Callable[[Any], Reply]] = []
         self.default = Reply()
+        self.rule: Callable[[dict[str, Any]], Reply | None] = lambda body: None
         self.bodies: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.url = ""
@@ -92,8 +94,10 @@ class OpenAIStub:
         body = await request.json()
         self.bodies.append(body)
         self.paths.append(request.path_qs)
-        planned = self.plan.pop(0) if self.plan else self.default
-        reply = planned if isinstance(planned, Reply) else planned(request.headers)
+        reply = self.rule(body)
+        if reply is None:
+            planned = self.plan.pop(0) if self.plan else self.default
+            reply = planned if isinstance(planned, Reply) else planned(request.headers)
         await asyncio.sleep(reply.delay_s)
         content = self._content(reply, body)
         if reply.gone:
@@ -115,7 +119,28 @@ class OpenAIStub:
             return json.dumps(reply.body).encode()
         asked = body["messages"][0]["content"]
         text = reply.text or (CONVERSATION if "three question-and-answer pairs" in asked else REASONING)
+        if "tools" in body:
+            return json.dumps(call_of(body["tools"][0]["function"]["name"], text)).encode()
         return json.dumps(completion(text)).encode()
+
+
+def refuse(*formats: str) -> Callable[[dict[str, Any]], Reply | None]:
+    """Return a rule for a server that gives no answers in these formats."""
+
+    def rule(body: dict[str, Any]) -> Reply | None:
+        asked = "function_call" if "tools" in body else body.get("response_format", {}).get("type")
+        name = "tools" if asked == "function_call" else f"response_format {asked}"
+        return Reply(400, {"error": {"message": f"{name} is not supported"}}) if asked in formats else None
+
+    return rule
+
+
+def call_of(name: str, arguments: str) -> dict[str, Any]:
+    """Return the reply of a model that calls a function."""
+    call = {"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}}
+    reply = completion("", content=None, tool_calls=[call])
+    reply["choices"][0]["finish_reason"] = "tool_calls"
+    return reply
 
 
 def completion(text: str, **message: Any) -> dict[str, Any]:

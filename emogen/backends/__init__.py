@@ -6,7 +6,7 @@ Adding one is a file here and a line below. Its factory takes `BackendOptions` a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from emogen.backends.capabilities import capabilities, model_names, provider_of
 from emogen.backends.options import AnswerFormat, BackendOptions, ModelOptions
@@ -19,6 +19,8 @@ __all__ = [
     "AnswerFormat",
     "Backend",
     "BackendOptions",
+    "FormatRefusedError",
+    "HasAnswerFormats",
     "ModelOptions",
     "RequestError",
     "ThrottledError",
@@ -43,6 +45,17 @@ class RequestError(BackendError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class FormatRefusedError(RequestError):
+    """The server gives no structured answers: the prompt has to be rendered anew, asking for text.
+
+    Args:
+        detail: What the server said, without secrets.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("format_refused", detail)
 
 
 class ThrottledError(BackendError):
@@ -81,7 +94,6 @@ class Backend(Protocol):
     Attributes:
         name: The backend's name in the table.
         model: The model's name.
-        structured: Whether answers are asked for as JSON.
         in_flight: How many requests may be under way at once.
         parameters: What influences the answers, for the manifest; never a secret.
         notice: One line that the user must know before using the answers, or empty.
@@ -93,7 +105,6 @@ class Backend(Protocol):
 
     name: str
     model: str
-    structured: bool
     in_flight: int
     parameters: dict[str, Any]
     notice: str
@@ -102,18 +113,37 @@ class Backend(Protocol):
     sees: bool
     rate_headers: Mapping[str, str]
 
+    @property
+    def structured(self) -> bool:
+        """Whether answers are asked for as JSON; it may become False during a run, see `FormatRefusedError`."""
+
     async def complete(self, prompt: Prompt) -> Completion:
         """Make one attempt; `emogen.asking.Asker` adds journal, limits and retries.
 
         Raises:
             ThrottledError: the server asks for patience.
             TransientError: this attempt failed, and another may not.
-            RequestError: this request failed for good.
+            RequestError: this request failed for good; `FormatRefusedError` where it would not have as text.
             BackendError: no request can succeed (no key, no such model, no server).
         """
 
     async def aclose(self) -> None:
         """Let go of connections and memory."""
+
+
+@runtime_checkable
+class HasAnswerFormats(Protocol):
+    """A backend that goes down from one answer format to the next, as its server refuses them.
+
+    Attributes:
+        fell: Whether it asks in another format than the one that it began with.
+    """
+
+    @property
+    def fell(self) -> bool: ...  # noqa: D102 - the class says it
+
+    def go_on_with(self, answer_format: str) -> None:
+        """Ask as an earlier part of the same run did in the end."""
 
 
 BACKENDS: Registry[Callable[[BackendOptions], Backend]] = Registry(

@@ -31,7 +31,11 @@ class Capabilities(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backend: str = "openai"
-    answers: tuple[Literal["json_schema", "json_object"], ...] = ("json_schema", "json_object")
+    answers: tuple[Literal["json_schema", "function_call", "json_object"], ...] = (
+        "json_schema",
+        "function_call",
+        "json_object",
+    )
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     temperature: bool = True
     sees: bool = True

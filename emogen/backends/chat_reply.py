@@ -16,7 +16,7 @@ from emogen.backends.server import Server
 from emogen.errors import BackendError, CredentialError, shorten
 from emogen.schemas import Completion, Usage
 
-__all__ = ["HttpReply", "failure", "rate_headers", "read_completion"]
+__all__ = ["HttpReply", "failure", "message_of", "rate_headers", "read_completion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,14 @@ def rate_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if "ratelimit" in name}
 
 
-def read_completion(raw: bytes, model: str, latency_s: float = 0.0) -> Completion:
+def read_completion(raw: bytes, model: str, latency_s: float = 0.0, answer_format: str = "") -> Completion:
     """Read the body of a reply with status 200.
 
     Args:
         raw: The body.
         model: The model's name where the reply does not say it.
         latency_s: Seconds that the reply took.
+        answer_format: How the answer was asked for.
 
     Raises:
         TransientError: it holds no completion (half an answer, an error under a good status).
@@ -55,7 +56,7 @@ def read_completion(raw: bytes, model: str, latency_s: float = 0.0) -> Completio
         choice = reply["choices"][0]
         message = choice["message"]
         usage = reply.get("usage") or {}
-        text, refusal = message.get("content"), message.get("refusal")
+        text, refusal = _arguments(message) or message.get("content"), message.get("refusal")
         return Completion(
             text=text or refusal or "",
             model=str(reply.get("model") or model),
@@ -65,9 +66,20 @@ def read_completion(raw: bytes, model: str, latency_s: float = 0.0) -> Completio
                 completion_tokens=usage.get("completion_tokens") or 0,
             ),
             latency_s=round(latency_s, 3),
+            answer_format=answer_format,
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise TransientError("unreadable_reply", _message(raw) or "an empty body") from error
+        raise TransientError("unreadable_reply", message_of(raw) or "an empty body") from error
+
+
+def _arguments(message: dict[str, Any]) -> str | None:
+    """Return the arguments of the function call that a message makes: they are the answer's text."""
+    calls = message.get("tool_calls")
+    if not calls:
+        return None
+    arguments = calls[0]["function"]["arguments"]
+    # Some servers hand over the object itself.
+    return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
 
 
 def failure(reply: HttpReply, server: Server, model: str) -> BackendError:
@@ -82,7 +94,7 @@ def failure(reply: HttpReply, server: Server, model: str) -> BackendError:
         A `ThrottledError` or a `TransientError` where the same request may succeed later, a `RequestError` where it
         will not, another `BackendError` where no request will.
     """
-    status, message = reply.status, _message(reply.body)
+    status, message = reply.status, message_of(reply.body)
     broke = status == 402 or _is_out_of_credit(reply.body)
     if not broke and (status in {408, 409, 429} or status >= 500):
         detail, wait_s = f"HTTP {status}: {message}", retry_after_s(reply.headers)
@@ -129,7 +141,8 @@ def _json(raw: bytes) -> Any:
         return json.loads(raw.decode("utf-8", "replace"))
 
 
-def _message(raw: bytes) -> str:
+def message_of(raw: bytes) -> str:
+    """Return what an error says, as one line."""
     try:
         error = orjson.loads(raw)["error"]
         message = error["message"] if isinstance(error, dict) else str(error)

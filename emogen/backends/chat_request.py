@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 from emogen.backends import AnswerFormat, BackendOptions
+from emogen.backends.answer_formats import AnswerFormats
 from emogen.backends.capabilities import capabilities
 from emogen.errors import InputError
 from emogen.schemas import ImageInput, Message, Prompt
 
 __all__ = ["ChatRequest", "strict_schema"]
+
+FUNCTION_TASK: Final = "Takes the answer."
 
 
 class ChatRequest:
@@ -18,7 +21,7 @@ class ChatRequest:
 
     Attributes:
         model: Its name.
-        answer_format: How structured answers are asked for.
+        answer_formats: How structured answers are asked for, and what comes after a refusal.
         sees: Whether it takes images.
         sampling: Length, seed and temperature, under the names that the model takes.
 
@@ -30,10 +33,9 @@ class ChatRequest:
         takes = capabilities(model)
         self.model = model
         self.sees = takes.sees
-        known: AnswerFormat = takes.answers[0] if takes.answers else "text"
-        self.answer_format: AnswerFormat = options.answer_format or known
+        self.answer_formats = AnswerFormats(takes.answers, options.answer_format)
         self.sampling: dict[str, Any] = {takes.max_tokens: options.max_tokens, "seed": options.seed}
-        self._formats: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._schemas: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         if options.temperature is not None:
             if not takes.temperature:
                 raise InputError(
@@ -41,25 +43,42 @@ class ChatRequest:
                 )
             self.sampling["temperature"] = options.temperature
 
+    def format_of(self, prompt: Prompt) -> AnswerFormat | None:
+        """Return how the answer to `prompt` is asked for now; None where it never had a form to have."""
+        current = self.answer_formats.current
+        return current if prompt.answer_schema is not None or current == "text" else None
+
     def body(self, prompt: Prompt) -> dict[str, Any]:
         """Return the body of the request for `prompt`, ready to be written as JSON."""
-        body: dict[str, Any] = {
+        return {
             "model": self.model,
             "messages": [{"role": message.role, "content": _content(message)} for message in prompt.messages],
             **self.sampling,
+            **self._answer(prompt),
         }
-        if prompt.answer_schema is not None and self.answer_format == "json_schema":
-            body["response_format"] = self._response_format(prompt.instruction, prompt.answer_schema)
-        elif prompt.answer_schema is not None and self.answer_format == "json_object":
-            body["response_format"] = {"type": "json_object"}
-        return body
 
-    def _response_format(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return the request's schema; an instruction type has the same one for all its rows."""
-        known = self._formats.get(name)
+    def _answer(self, prompt: Prompt) -> dict[str, Any]:
+        """Return what the request says about the form of the answer."""
+        if prompt.answer_schema is None or self.answer_formats.current == "text":
+            return {}
+        name = prompt.instruction
+        if self.answer_formats.current == "json_object":
+            return {"response_format": {"type": "json_object"}}
+        schema = self._strict(name, prompt.answer_schema)
+        if self.answer_formats.current == "json_schema":
+            strict = {"name": name, "strict": True, "schema": schema}
+            return {"response_format": {"type": "json_schema", "json_schema": strict}}
+        function = {"name": name, "description": FUNCTION_TASK, "parameters": schema}
+        return {
+            "tools": [{"type": "function", "function": function}],
+            "tool_choice": {"type": "function", "function": {"name": name}},
+        }
+
+    def _strict(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the strict schema; an instruction type has the same one for all its rows."""
+        known = self._schemas.get(name)
         if known is None or known[0] != schema:
-            strict = {"name": name, "strict": True, "schema": strict_schema(schema)}
-            known = self._formats[name] = (schema, {"type": "json_schema", "json_schema": strict})
+            known = self._schemas[name] = (schema, strict_schema(schema))
         return known[1]
 
 

@@ -13,11 +13,12 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from emogen.backends import BackendOptions, TransientError
+from emogen.backends import AnswerFormat, BackendOptions, FormatRefusedError, TransientError
 from emogen.backends.aiohttp_transport import AiohttpTransport
 from emogen.backends.capabilities import model_names, refuse_retired
 from emogen.backends.chat_reply import HttpReply, failure, rate_headers, read_completion
 from emogen.backends.chat_request import ChatRequest
+from emogen.backends.format_refusal import format_refusal
 from emogen.backends.server import Server
 from emogen.errors import BackendError, InputError, shorten
 from emogen.schemas import Completion, Prompt
@@ -61,13 +62,13 @@ class OpenAIBackend:
         self.model = options.model
         self.server = self._server(options)
         self.request = ChatRequest(self.model, options)
-        self.structured = self.request.answer_format != "text"
         self.sees = self.request.sees
         self.in_flight = options.in_flight or DEFAULT_IN_FLIGHT
         self.rate_headers: dict[str, str] = {}
         self.parameters: dict[str, Any] = {
             **self.request.sampling,
-            "answer_format": self.request.answer_format,
+            # Where the ladder begins: an answer stays the run's own on whichever rung it was given.
+            "answer_format": self.request.answer_formats.current,
         }
         if self.server.own:
             self.parameters["base_url"] = self.server.base_url
@@ -84,19 +85,63 @@ class OpenAIBackend:
     def _connection(self, options: BackendOptions) -> Transport:
         return AiohttpTransport(self.server, self.in_flight, options.timeout_s)
 
+    @property
+    def structured(self) -> bool:
+        """Whether answers are asked for as JSON: no longer, once a server has refused every way to it."""
+        return self.request.answer_formats.current != "text"
+
+    @property
+    def fell(self) -> bool:
+        """Whether answers are asked for in another format than at first."""
+        return bool(self.request.answer_formats.current != self.parameters["answer_format"])
+
+    def go_on_with(self, answer_format: str) -> None:
+        """Ask as an earlier part of the same run did in the end."""
+        self.request.answer_formats.go_on_with(answer_format)
+
     async def complete(self, prompt: Prompt) -> Completion:
-        """Make one attempt."""
-        begin = time.perf_counter()
+        """Make one attempt; where the server refuses the answer format, it is made in the next best one."""
+        while True:
+            asked = self.request.format_of(prompt)
+            if (
+                prompt.answer_schema is not None
+                and asked == "text"
+                and not self.request.answer_formats.forced
+            ):
+                raise FormatRefusedError(f"{self.model} gives no structured answers")
+            begin = time.perf_counter()
+            reply = await self._sent(prompt)
+            if reply.status == 200:
+                self.rate_headers = rate_headers(reply.headers)
+                return read_completion(reply.body, self.model, time.perf_counter() - begin, asked or "")
+            refusal = format_refusal(reply, asked, self.model) if asked else None
+            if asked is None or refusal is None:
+                raise failure(reply, self.server, self.model)
+            self._fall(asked, refusal)
+
+    async def _sent(self, prompt: Prompt) -> HttpReply:
         try:
             reply = await self._transport.post(orjson.dumps(self.request.body(prompt)))
         except OSError as error:
             raise self._unreachable(error) from error
         self._reached = True
-        reply = replace(reply, body=self.server.without_key(reply.body))
-        if reply.status != 200:
-            raise failure(reply, self.server, self.model)
-        self.rate_headers = rate_headers(reply.headers)
-        return read_completion(reply.body, self.model, time.perf_counter() - begin)
+        return replace(reply, body=self.server.without_key(reply.body))
+
+    def _fall(self, refused: AnswerFormat, detail: str) -> None:
+        """Give up an answer format for the rest of the run, and say so once."""
+        formats = self.request.answer_formats
+        if formats.forced:
+            raise BackendError(
+                f"{self.model} gives no answers as {refused} ({detail})",
+                where=self.server.base_url,
+                remedy="Name another --answer-format, or leave it out: then the next best one is taken.",
+            )
+        if formats.fall(refused):
+            from emogen.terminal import note
+
+            note(
+                f"{self.model} gives no answers as {refused} ({detail}); asking for {formats.current} from here on"
+            )
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["AnswerFormat", "BackendOptions", "ModelOptions"]
 
-AnswerFormat = Literal["json_schema", "json_object", "text"]
+AnswerFormat = Literal["json_schema", "function_call", "json_object", "text"]
 
 
 class ModelOptions(BaseModel):
@@ -25,7 +25,8 @@ class ModelOptions(BaseModel):
     )
     max_tokens: int = Field(1024, gt=0, description="Longest answer, in tokens.")
     answer_format: AnswerFormat | None = Field(
-        None, description="json_schema, json_object or text. Default: the model's best."
+        None,
+        description="json_schema, function_call, json_object or text. Default: the best that the server takes.",
     )
     base_url: str | None = Field(None, description="OpenAI-compatible server, up to and including /v1.")
     api_key_env: str | None = Field(

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from openai_stub import OpenAIStub, Reply, completion
+from openai_stub import OpenAIStub, Reply, completion, refuse
 
 from emogen.admission import Admission, Limits
 from emogen.asking import Asker
-from emogen.backends import Backend, BackendOptions, RequestError, ThrottledError, open_backend
+from emogen.backends import (
+    Backend,
+    BackendOptions,
+    FormatRefusedError,
+    RequestError,
+    ThrottledError,
+    open_backend,
+)
 from emogen.errors import BackendError, CredentialError
 from emogen.instructions.conversation import Conversation
 from emogen.prompts import PromptRenderer
@@ -155,6 +164,7 @@ async def test_passing_failures_are_asked_again(
         (Reply(body={"choices": []}), "unreadable_reply", 5),
         (Reply(body=completion("", content=["a", "list"])), "unreadable_reply", 5),
         (Reply(body=[1, 2]), "unreadable_reply", 5),
+        (Reply(body=completion("", tool_calls=[{"function": {}}])), "unreadable_reply", 5),
     ],
 )
 async def test_one_request_fails_with_a_reason(
@@ -209,6 +219,101 @@ async def test_a_refusal_is_named_by_its_finish_reason(stub: OpenAIStub, connect
     stub.plan = [Reply(body=completion("", content=None, refusal="I will not."))]
     answer = await ask(connect())
     assert (answer.text, answer.finish_reason) == ("I will not.", "refusal")
+
+
+LADDER = ("json_schema", "function_call", "json_object")
+
+
+def formats(stub: OpenAIStub) -> list[str]:
+    """Return how the answers were asked for, in order."""
+    return [
+        "function_call" if "tools" in body else body.get("response_format", {"type": "text"})["type"]
+        for body in stub.bodies
+    ]
+
+
+@pytest.mark.parametrize("rungs", [0, 1, 2])
+async def test_a_refused_format_is_replaced_by_the_next(
+    stub: OpenAIStub, connect: Open, capsys: pytest.CaptureFixture[str], rungs: int
+) -> None:
+    """A refused format costs no attempt; the next one is asked for at once, and alone from then on."""
+    stub.rule = refuse(*LADDER[:rungs])
+    backend = connect()
+    asker = Asker(backend, Admission(Limits(in_flight=4)))
+    first, second = [await asker.ask(CONVERSATION_PROMPT) for _ in range(2)]
+    assert formats(stub) == [*LADDER[: rungs + 1], LADDER[rungs]]
+    for answered in (first, second):
+        assert (answered.attempts, answered.completion.answer_format) == (1, LADDER[rungs])
+        assert Conversation().parse(answered.completion.text)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(" gives no answers as ")[1].split()[0] for line in said] == list(LADDER[:rungs])
+
+
+async def test_text_needs_another_prompt(stub: OpenAIStub, connect: Open) -> None:
+    """Where every structured format is refused, the request ends, as its prompt has to be rendered anew."""
+    stub.rule = refuse(*LADDER)
+    backend = connect()
+    assert backend.structured
+    for _ in range(2):
+        with pytest.raises(FormatRefusedError):
+            await backend.complete(CONVERSATION_PROMPT)
+    assert formats(stub) == list(LADDER)
+    assert not backend.structured
+    plain = CONVERSATION_PROMPT.model_copy(update={"answer_schema": None})
+    assert (await backend.complete(plain)).answer_format == "text"
+
+
+async def test_many_refused_at_once_fall_one_rung(
+    stub: OpenAIStub, connect: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 64 requests that are refused while all are under way, each is asked again once, one rung lower."""
+    no_schema = refuse("json_schema")
+    stub.rule = lambda body: (held := no_schema(body)) and replace(held, delay_s=0.3)
+    backend = connect(in_flight=64)
+    answers = await asyncio.gather(*(backend.complete(CONVERSATION_PROMPT) for _ in range(64)))
+    assert {answer.answer_format for answer in answers} == {"function_call"}
+    assert sorted(formats(stub)) == ["function_call"] * 64 + ["json_schema"] * 64
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("forced", LADDER)
+async def test_a_forced_format_is_never_left(stub: OpenAIStub, connect: Open, forced: str) -> None:
+    """A server that refuses the user's own choice ends the run, with what it said and what to do."""
+    stub.rule = refuse(*LADDER)
+    with pytest.raises(
+        BackendError, match=f"no answers as {forced}.*not supported.*--answer-format"
+    ) as caught:
+        await connect(answer_format=forced).complete(CONVERSATION_PROMPT)
+    assert not isinstance(caught.value, RequestError)
+    assert formats(stub) == [forced]
+
+
+async def test_a_plain_bad_request_is_no_refusal(stub: OpenAIStub, connect: Open) -> None:
+    """A bad request about anything else fails alone, and the format stays."""
+    stub.plan = [Reply(400, {"error": {"message": "'seed' is not supported", "param": "seed"}})]
+    backend = connect()
+    with pytest.raises(RequestError) as caught:
+        await backend.complete(CONVERSATION_PROMPT)
+    assert caught.value.reason == "bad_request"
+    assert (await backend.complete(CONVERSATION_PROMPT)).answer_format == "json_schema"
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": "Here it is.", "tool_calls": [{"function": {"arguments": '{"a": 1}'}}]}, '{"a": 1}'),
+        ({"content": None, "tool_calls": [{"function": {"arguments": {"a": 1}}}]}, '{"a":1}'),
+        ({"content": "No call.", "tool_calls": []}, "No call."),
+        ({"content": "No call.", "tool_calls": None}, "No call."),
+    ],
+)
+async def test_a_calls_arguments_are_the_answer(
+    stub: OpenAIStub, connect: Open, message: dict[str, Any], text: str
+) -> None:
+    """The answer is what the function was called with, as text or as an object; without a call, what was said."""
+    stub.plan = [Reply(body=completion("", **message))]
+    answer = await connect(answer_format="function_call").complete(CONVERSATION_PROMPT)
+    assert (answer.text, answer.answer_format) == (text, "function_call")
 
 
 @pytest.mark.parametrize(
