@@ -58,7 +58,7 @@ def test_lists_and_texts() -> None:
         ),
         (
             {"model": {"answer_format": "xml"}},
-            "HERE model.answer_format: unknown answer format 'xml'. Known: json_object, json_schema, text.",
+            "HERE model.answer_format: unknown answer format 'xml'. Known: function_call, json_object, json_schema, text.",
         ),
     ],
 )
