@@ -10,6 +10,7 @@ import typer
 
 from emogen.cli_options import takes_settings
 from emogen.errors import CheckFailedError
+from emogen.run_file import RunFile
 from emogen.settings import RunSettings
 from emogen.terminal import note, progress
 
@@ -33,6 +34,7 @@ GC_AFTER_ALLOCATIONS: Final = 20_000
 @takes_settings
 def generate(
     settings: RunSettings,
+    file: RunFile | None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Render every prompt, estimate tokens and money, and stop.")
     ] = False,

@@ -5,32 +5,56 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from emogen.settings import read_settings, setting_fields, value_kind
+from emogen.errors import EmovitError
+from emogen.run_file import RunFile, read_run_file
+from emogen.settings import setting_fields, value_kind
+from emogen.settings.nesting import merged, nested, value_at
+from emogen.settings.reading import read_settings
 
 __all__ = ["takes_settings"]
 
 ARGUMENT: Final = "records"
+KEYS: Final = {key[-1]: key for key, _ in setting_fields()}
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Run file (YAML or TOML) that says what options say, or the run.json of a run that is to be repeated. "
+        "Options win over it.",
+    ),
+]
 
 
 def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each setting; its first parameter takes the settings, the rest stay options."""
-    _, *last = inspect.signature(command, eval_str=True).parameters.values()
+    """Give a command `--config` and an option for each setting.
+
+    Its first parameter takes the settings, its second the run file or None; the others stay options of its own.
+    """
+    _, _, *last = inspect.signature(command, eval_str=True).parameters.values()
     own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in last]
-    keys = {key[-1]: key for key, _ in setting_fields()}
 
     @functools.wraps(command)
-    def run(ctx: typer.Context, **values: Any) -> None:
-        given = {keys[name]: values[name] for name in keys if _was_given(ctx, name)}
-        flags = {".".join(key): _flag(key[-1]) for key in given}
-        settings = read_settings(_nested(given), lambda key: flags.get(key, key))
-        command(settings, **{parameter.name: values[parameter.name] for parameter in own})
+    def run(ctx: typer.Context, config: Path | None, **values: Any) -> None:
+        options = {KEYS[name]: values[name] for name in KEYS if _was_given(ctx, name)}
+        file = read_run_file(config) if config else None
+        given = nested(options)
+        settings = read_settings(
+            merged(file.given, given) if file else given, lambda key: _place(key, options, file)
+        )
+        try:
+            command(settings, file, **{parameter.name: values[parameter.name] for parameter in own})
+        except EmovitError as error:
+            error.where = _where_it_was_said(error.where, options, file)
+            raise
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    parameters = [context, *_parameters(), *own]
+    config = inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config)
+    parameters = [context, *_parameters(), config, *own]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
@@ -58,12 +82,19 @@ def _was_given(ctx: typer.Context, name: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
-def _nested(given: dict[tuple[str, ...], Any]) -> dict[str, Any]:
-    """Nest the values by their keys: `("limits", "max_cost")` goes into the group `limits`."""
-    nested: dict[str, Any] = {}
-    for key, value in given.items():
-        group = nested
-        for name in key[:-1]:
-            group = group.setdefault(name, {})
-        group[key[-1]] = value
-    return nested
+def _place(key: str, options: dict[tuple[str, ...], Any], file: RunFile | None) -> str:
+    """Return where a dotted key, or an item of its list, was given: by an option, or in the file."""
+    for option in options:
+        if tuple(key.split("."))[: len(option)] == option:
+            return _flag(option[-1])
+    return file.place(key) if file else key
+
+
+def _where_it_was_said(
+    where: str | None, options: dict[tuple[str, ...], Any], file: RunFile | None
+) -> str | None:
+    """Return the place in the file for an error that names an option which nobody wrote."""
+    for key in KEYS.values():
+        if file and where == _flag(key[-1]) and key not in options and value_at(file.given, key) is not None:
+            return file.place(".".join(key))
+    return where

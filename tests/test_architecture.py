@@ -15,6 +15,7 @@ PICTURE = [
     {"cli_options"},
     {"pipeline", "rebuilding", "manifest", "setup_local"},
     {"dialogue", "opening"},
+    {"run_file"},
     {"settings"},
     {"judging"},
     {"asking"},

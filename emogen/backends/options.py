@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 __all__ = ["AnswerFormat", "BackendOptions", "ModelOptions"]
 
+# The name of a variable has no dash, and a long one is more than one word; a key is neither.
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LONGEST_WORD: Final = 24
+
 AnswerFormat = Literal["json_schema", "function_call", "json_object", "text"]
+
+
+def _name_of_a_variable(text: str) -> str:
+    if not _NAME.fullmatch(text) or max(map(len, text.split("_"))) > LONGEST_WORD:
+        raise ValueError("not the name of an environment variable; the key itself is said nowhere but in one")
+    return text
 
 
 class ModelOptions(BaseModel):
@@ -29,7 +40,7 @@ class ModelOptions(BaseModel):
         description="json_schema, function_call, json_object or text. Default: the best that the server takes.",
     )
     base_url: str | None = Field(None, description="OpenAI-compatible server, up to and including /v1.")
-    api_key_env: str | None = Field(
+    api_key_env: Annotated[str, AfterValidator(_name_of_a_variable)] | None = Field(
         None,
         description="Environment variable that holds the key. Default: OPENAI_API_KEY, for Azure its own.",
     )

@@ -8,7 +8,7 @@ import pytest
 
 from emogen.manifest import manifest_of
 from emogen.opening import renderer_of
-from emogen.settings import read_settings
+from emogen.settings.reading import read_settings
 
 
 @pytest.mark.parametrize(("records", "root"), [("data/records.jsonl", "../../data"), ("data", "../../data")])

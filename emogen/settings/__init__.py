@@ -6,17 +6,15 @@ A field here is a key of the file and, with the dashes that options have, an opt
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from emogen.backends.options import ModelOptions
-from emogen.errors import EmovitError, InputError, UnknownNameError, shorten
+from emogen.errors import InputError, UnknownNameError
 from emogen.labels import label_set
 from emogen.seeds import DEFAULT_EXAMPLES
 
@@ -26,7 +24,6 @@ __all__ = [
     "LimitSettings",
     "PromptSettings",
     "RunSettings",
-    "read_settings",
     "setting_fields",
     "value_kind",
 ]
@@ -152,80 +149,3 @@ def _kinds(annotation: Any) -> Iterator[Any]:
         yield annotation
     for one in inner:
         yield from _kinds(one)
-
-
-def read_settings(given: Mapping[str, Any], place: Callable[[str], str] = str) -> RunSettings:
-    """Validate what was given as settings.
-
-    Args:
-        given: Nested as `RunSettings` is.
-        place: Says where a dotted key (`limits.max_cost`) was given: a line of a file, an option.
-
-    Raises:
-        InputError: naming the place, what is wrong and the value seen.
-    """
-    for key, field in setting_fields():
-        # Python takes true for 1; whoever writes it for a number means something else.
-        if isinstance(value := _at(given, key), bool) and value_kind(field) is not bool:
-            raise _unfit("not a number or a text", value, place(".".join(key)))
-    try:
-        return RunSettings.model_validate(given)
-    except ValidationError as error:
-        raise _input_error(error.errors()[0], place) from None
-    except EmovitError as error:
-        error.where = place(error.where) if error.where else None
-        raise
-
-
-def _input_error(first: ErrorDetails, place: Callable[[str], str]) -> InputError:
-    key, kind, value = ".".join(map(str, first["loc"])), first["type"], first["input"]
-    where = place(key)
-    if kind == "extra_forbidden":
-        group, _, name = key.rpartition(".")
-        return UnknownNameError("setting", name, _names_in(group), where=where)
-    if kind == "literal_error":
-        known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
-        return UnknownNameError(key.rpartition(".")[2].replace("_", " "), str(value), known, where=where)
-    return _unfit(_wrong(first), value, where)
-
-
-def _unfit(what: str, value: object, where: str) -> InputError:
-    return InputError(f"{what} (got {shorten(value)})", where=where, remedy="Mend it, or leave it out.")
-
-
-def _at(given: Any, key: Sequence[str]) -> Any:
-    for name in key:
-        given = given.get(name) if isinstance(given, Mapping) else None
-    return given
-
-
-def _names_in(group: str) -> list[str]:
-    """Return the names that a group of settings knows; those of the outermost where it is empty."""
-    model: type[BaseModel] = RunSettings
-    for name in group.split(".") if group else ():
-        inner = model.model_fields[name].annotation if name in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            break
-        model = inner
-    return list(model.model_fields)
-
-
-def _wrong(first: ErrorDetails) -> str:
-    limits = {"greater_than": "gt", "greater_than_equal": "ge", "less_than_equal": "le"}
-    words = {"greater_than": "not above", "greater_than_equal": "below", "less_than_equal": "above"}
-    kind = first["type"]
-    if kind in limits:
-        return f"{words[kind]} {first['ctx'][limits[kind]]:g}"
-    for beginning, what in (
-        ("int_", "not a whole number"),
-        ("float_", "not a number"),
-        ("finite_number", "not a number"),
-        ("string_", "not text; quotes make it text"),
-        ("path_", "not a path"),
-        ("tuple_", "not a list"),
-        ("model_", "not a group of settings"),
-        ("bool_", "not true or false"),
-    ):
-        if kind.startswith(beginning):
-            return what
-    return shorten(first["msg"])
