@@ -125,6 +125,7 @@ async def _fill(
                 types=settings.types,
                 renderer=renderer,
                 corrections=settings.corrections,
+                tokens_per_row=settings.limits.tokens_per_row,
                 on_outcome=show,
             )
         finally:

@@ -12,10 +12,11 @@ from typing import Any
 
 from emogen.asking import Answered
 from emogen.backends import Backend
+from emogen.estimates import estimated_usage
 from emogen.instructions import AskedInstruction
 from emogen.judging import CAUSES, Judge, Outcome, provenance_after, provenance_before
 from emogen.prompts import PromptRenderer
-from emogen.schemas import Completion, ImageInput, ImageRecord, Message, Prompt, Sample
+from emogen.schemas import Completion, ImageInput, ImageRecord, Message, Prompt, Sample, Usage
 
 __all__ = ["Dialogue", "Request"]
 
@@ -48,6 +49,7 @@ class Dialogue:
         images: What a model that sees is shown.
         parameters: What influences the answers; the backend's own by default, see `emogen.judging.parameters_of`.
         structured: Whether to ask for JSON; the backend's choice by default.
+        tokens_per_row: Most tokens for all requests together; a correction that would take more is not asked for.
 
     Attributes:
         request: What is to be asked next; None where nothing is.
@@ -65,6 +67,7 @@ class Dialogue:
         images: tuple[ImageInput, ...] = (),
         parameters: dict[str, Any] | None = None,
         structured: bool | None = None,
+        tokens_per_row: int | None = None,
     ) -> None:
         self._record = record
         self._kind = kind
@@ -79,6 +82,8 @@ class Dialogue:
         )
         self._before = provenance_before(self._prompt, backend)
         self._cost = 0.0
+        self._tokens_per_row = tokens_per_row
+        self._tokens = 0
         context = {
             "record": record.model_dump(mode="json"),
             "provenance": self._before.model_dump(mode="json"),
@@ -99,9 +104,24 @@ class Dialogue:
         self.request = None
         if isinstance(outcome, Sample) or outcome.stage != "parse" or outcome.reason in CAUSES.values():
             return
-        if request.revision < self._corrections:
-            asked = _corrected(self._prompt, answer.completion, outcome.detail)
-            self.request = Request(asked, request.revision + 1, request.context)
+        if request.revision == self._corrections:
+            return
+        used = _usage(request.prompt, answer.completion)
+        self._tokens += used.prompt_tokens + used.completion_tokens
+        # The answer is shown, and as long a one is to be expected.
+        needed = self._tokens + used.prompt_tokens + 2 * used.completion_tokens
+        if self._tokens_per_row is not None and needed > self._tokens_per_row:
+            over = f"a correction would bring the row to about {needed:,} tokens, over --tokens-per-row"
+            self.outcome = outcome.model_copy(update={"detail": f"{outcome.detail}; not asked again: {over}"})
+            return
+        asked = _corrected(self._prompt, answer.completion, outcome.detail)
+        self.request = Request(asked, request.revision + 1, request.context)
+
+
+def _usage(prompt: Prompt, completion: Completion) -> Usage:
+    """Return what an answer took; where the server does not say, what was to be expected."""
+    used = completion.usage
+    return used if used.prompt_tokens or used.completion_tokens else estimated_usage(prompt)
 
 
 def _corrected(prompt: Prompt, completion: Completion, detail: str) -> Prompt:

@@ -28,7 +28,7 @@ from emogen.judging import (
 )
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageInput, ImageRecord, Rejection, Sample
-from emogen.settings import DEFAULT_CORRECTIONS, DEFAULT_TYPES
+from emogen.settings import DEFAULT_CORRECTIONS, DEFAULT_TOKENS_PER_ROW, DEFAULT_TYPES
 from emogen.sight import Sight
 from emogen.store import RunFolder
 
@@ -48,6 +48,7 @@ async def generate(
     on_rejection: Callable[[Rejection], None] | None = None,
     asker: Asker | None = None,
     corrections: int = DEFAULT_CORRECTIONS,
+    tokens_per_row: int = DEFAULT_TOKENS_PER_ROW,
     sight: Sight | None = None,
     checks: CheckSettings = DEFAULT_CHECKS,
 ) -> AsyncGenerator[Sample]:
@@ -68,6 +69,7 @@ async def generate(
         on_rejection: Called with each answer that was not kept.
         asker: The backend with journal, limits and prices around it; takes the place of `backend`.
         corrections: How often a model is shown what is wrong with an answer that cannot be read.
+        tokens_per_row: Most tokens for one row; a correction that would take more is not asked for.
         sight: Where the images are, if the model is to see them; None tells it of them in words alone.
         checks: What each check leads to, and its thresholds.
 
@@ -88,6 +90,7 @@ async def generate(
             asker,
             renderer or PromptRenderer(),
             corrections,
+            tokens_per_row,
             sight,
             Judge(checks),
         )
@@ -120,6 +123,7 @@ class _Work:
         asker: Asker | None,
         renderer: PromptRenderer,
         corrections: int,
+        tokens_per_row: int,
         sight: Sight | None,
         judge: Judge,
     ) -> None:
@@ -127,6 +131,7 @@ class _Work:
         self._asker = asker
         self._renderer = renderer
         self._corrections = corrections
+        self._tokens_per_row = tokens_per_row
         self._sight = sight
         self._judge = judge
         self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue()
@@ -229,6 +234,7 @@ class _Work:
                 images,
                 parameters,
                 structured,
+                self._tokens_per_row,
             )
 
         row = begin(backend.structured)
@@ -291,6 +297,7 @@ async def generate_into(
     types: Sequence[str],
     renderer: PromptRenderer,
     corrections: int,
+    tokens_per_row: int = DEFAULT_TOKENS_PER_ROW,
     on_outcome: Callable[[Outcome], None],
     sight: Sight | None = None,
     checks: CheckSettings = DEFAULT_CHECKS,
@@ -309,6 +316,7 @@ async def generate_into(
         on_rejection=keep,
         asker=asker,
         corrections=corrections,
+        tokens_per_row=tokens_per_row,
         sight=sight,
         checks=checks,
     )

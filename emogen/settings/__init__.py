@@ -20,6 +20,7 @@ from emogen.seeds import DEFAULT_EXAMPLES
 
 __all__ = [
     "DEFAULT_CORRECTIONS",
+    "DEFAULT_TOKENS_PER_ROW",
     "DEFAULT_TYPES",
     "LimitSettings",
     "PromptSettings",
@@ -30,6 +31,8 @@ __all__ = [
 
 DEFAULT_TYPES: Final = ("categorical", "conversation", "reasoning")
 DEFAULT_CORRECTIONS: Final = 1
+# Several times what a row with one correction takes of the bundled prompts; a model that rambles is stopped by it.
+DEFAULT_TOKENS_PER_ROW: Final = 16_000
 
 
 def _texts(value: Any) -> Any:
@@ -87,6 +90,11 @@ class LimitSettings(_Group):
         gt=0,
         allow_inf_nan=False,
         description="Most tokens a minute, of prompts and answers. Default: what the server's headers say.",
+    )
+    tokens_per_row: int = Field(
+        DEFAULT_TOKENS_PER_ROW,
+        gt=0,
+        description="Most tokens for one row: with more, an unreadable answer is not corrected.",
     )
     max_cost: float | None = Field(
         None,

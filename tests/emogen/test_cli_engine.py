@@ -217,3 +217,16 @@ def test_a_secret_is_in_no_file(
     assert {"journal.sqlite", "journal.sqlite-wal", "run.json", "rejections.jsonl"} <= seen
     assert b"I know ***." in (run / "journal.sqlite").read_bytes()
     assert SECRET not in ran.out + ran.err
+
+
+def test_a_budget_of_tokens(
+    stub: OpenAIStub, tmp_path: Path, emogen: Emogen, records_file: Callable[..., Path]
+) -> None:
+    """`--tokens-per-row` asks no correction that would go over it, and the rejection says so."""
+    stub.default = Reply(text="Certainly.")
+    words = ["generate", records_file(1), "--backend", "openai:m", "--base-url", stub.url]
+    ran = emogen(*words, "--types", "reasoning", "--tokens-per-row", 20, "--out", tmp_path / "run")
+    assert ran.code == 1
+    assert len(stub.bodies) == 1
+    (rejection,) = (tmp_path / "run" / "rejections.jsonl").read_text().splitlines()
+    assert "not asked again" in rejection

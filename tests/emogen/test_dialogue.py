@@ -11,14 +11,17 @@ from emogen.dialogue import Dialogue
 from emogen.instructions.reasoning import Reasoning
 from emogen.judging import Judge
 from emogen.prompts import PromptRenderer
-from emogen.schemas import Completion, ImageRecord, Rejection, Sample
+from emogen.schemas import Completion, ImageRecord, Rejection, Sample, Usage
 
 RECORD = ImageRecord(id="r0", image="r0.jpg", emotion="awe", caption="A rocket stands on its launch pad.")
 
 
-def dialogue(corrections: int = 1) -> Dialogue:
+def dialogue(corrections: int = 1, tokens_per_row: int | None = None) -> Dialogue:
     backend = open_backend("openai:m", BackendOptions(base_url="http://127.0.0.1:9/v1"))
-    return Dialogue(RECORD, Reasoning(), PromptRenderer(), backend, Judge(), corrections)
+    judge = Judge()
+    return Dialogue(
+        RECORD, Reasoning(), PromptRenderer(), backend, judge, corrections, tokens_per_row=tokens_per_row
+    )
 
 
 def answer(text: str, cost: float | None = 0.5, finish_reason: str = "stop") -> Answered:
@@ -76,3 +79,41 @@ def test_an_unknown_price() -> None:
     row.take(answer(REASONING, cost=None))
     assert isinstance(row.outcome, Sample)
     assert row.outcome.provenance.cost is None
+
+
+def taking(prompt_tokens: int, completion_tokens: int) -> Answered:
+    usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+    return Answered(Completion(text="Certainly.", model="m-1", usage=usage), 1, 0.5, replayed=False)
+
+
+@pytest.mark.parametrize(("tokens_per_row", "corrected"), [(2299, False), (2300, True), (None, True)])
+def test_a_row_has_a_budget_of_tokens(tokens_per_row: int | None, corrected: bool) -> None:
+    """A correction that would exceed the budget is not asked for; the rejection stands, and says so."""
+    row = dialogue(tokens_per_row=tokens_per_row)
+    row.take(taking(1000, 100))
+    assert (row.request is not None) is corrected
+    assert isinstance(row.outcome, Rejection)
+    assert row.outcome.reason == "unreadable"
+    assert ("not asked again: " in row.outcome.detail) is not corrected
+    assert ("about 2,300 tokens, over --tokens-per-row" in row.outcome.detail) is not corrected
+
+
+def test_the_budget_counts_every_request() -> None:
+    """What was taken before counts, too: a later correction is over the budget that the first ones were within."""
+    row = dialogue(corrections=3, tokens_per_row=4000)
+    row.take(taking(1000, 100))
+    row.take(taking(1200, 100))
+    assert row.request is not None
+    row.take(taking(1200, 100))
+    assert row.request is None
+    assert isinstance(row.outcome, Rejection)
+    assert "about 5,100 tokens" in row.outcome.detail
+
+
+def test_a_server_that_counts_nothing() -> None:
+    """Where the server does not say what it used, an estimate counts against the budget."""
+    row = dialogue(tokens_per_row=600)
+    row.take(answer("Certainly."))
+    assert row.request is None
+    assert isinstance(row.outcome, Rejection)
+    assert "over --tokens-per-row" in row.outcome.detail
