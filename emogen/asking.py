@@ -34,9 +34,19 @@ from emogen.prices import Price, price_of, require_price
 from emogen.schemas import Completion, Prompt, Usage
 from emogen.sight import UNREADABLE_IMAGE, encode
 
-__all__ = ["ATTEMPTS", "Answered", "Asker", "UnreadableImageError", "complete", "open_asker"]
+__all__ = [
+    "ATTEMPTS",
+    "WORKERS_PER_SLOT",
+    "Answered",
+    "Asker",
+    "UnreadableImageError",
+    "complete",
+    "open_asker",
+]
 
 ATTEMPTS: Final = 5
+# Rows that wait out a refusal or a failure hold no slot: so many at once leave enough others to use all slots.
+WORKERS_PER_SLOT: Final = 3
 MAX_PAUSE_S: Final = 60.0
 # A failure is mostly one request's bad luck; a refusal without a time says that the server is full.
 FIRST_RETRY_S: Final = 0.2
@@ -161,7 +171,7 @@ class Asker:
         attempts = refusals = 0
         first_refusal_s: float | None = None
         while True:
-            ticket = await self.admission.enter(tokens, most_cost)
+            ticket = await self.admission.enter(tokens, most_cost, again=bool(attempts or refusals))
             try:
                 completion = await self.backend.complete(prompt)
             except ThrottledError as refusal:
@@ -233,7 +243,9 @@ async def complete(
         kept = stack.enter_context(Journal(journal)) if journal else None
         asker = open_asker(opened, allowed, price, kept)
         try:
-            async with aclosing(_answers(asker, iter(prompts), 2 * allowed.in_flight)) as answers:
+            async with aclosing(
+                _answers(asker, iter(prompts), WORKERS_PER_SLOT * allowed.in_flight)
+            ) as answers:
                 async for answer in answers:
                     yield answer
         finally:

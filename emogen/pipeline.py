@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Final, cast
 
 from emogen.admission import Admission, CostLimitError, Limits
-from emogen.asking import Asker, UnreadableImageError
+from emogen.asking import WORKERS_PER_SLOT, Asker, UnreadableImageError
 from emogen.backends import Backend, FormatRefusedError, HasAnswerFormats, RequestError, open_backend
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.dialogue import Dialogue
@@ -147,10 +147,9 @@ class _Work:
         An error of a backend cancels the requests under way; where the records end in an error, the requests of
         those before it are waited for.
         """
-        # Twice as many as may be in flight, so that rows that wait out a refusal leave no slot unused.
-        workers = 2 * self._asker.backend.in_flight if self._asker else 1
+        workers = WORKERS_PER_SLOT * self._asker.backend.in_flight if self._asker else 1
         # A slow consumer holds the workers back instead of filling the memory.
-        room = asyncio.Semaphore(workers + 1)
+        room = asyncio.Semaphore(2 * workers)
         tasks = [asyncio.create_task(self._work(room)) for _ in range(workers)]
         running = workers
         try:
