@@ -41,6 +41,7 @@ __all__ = [
     "Asker",
     "UnreadableImageError",
     "complete",
+    "go_on",
     "open_asker",
 ]
 
@@ -266,10 +267,15 @@ def open_asker(backend: Backend, limits: Limits, price: Price | None, journal: J
     spent = 0.0
     if journal is not None:
         spent = journal.spent(price.of if price else None)
-        newest = journal.newest()
-        if newest is not None and isinstance(backend, HasAnswerFormats) and _is_of(newest, backend):
-            backend.go_on_with(newest.completion.answer_format)
+        go_on(backend, journal)
     return Asker(backend, Admission(limits, spent), journal, price)
+
+
+def go_on(backend: Backend, journal: Journal) -> None:
+    """Let a backend ask in the answer format that the run had come to."""
+    newest = journal.newest()
+    if newest is not None and isinstance(backend, HasAnswerFormats) and _is_of(newest, backend):
+        backend.go_on_with(newest.completion.answer_format)
 
 
 def _is_of(entry: Entry, backend: Backend) -> bool:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from emogen.cli_generate import generate, show_counts
+from emogen.cli_batch import batch_app
+from emogen.cli_generate import generate
 from emogen.errors import CheckFailedError, InputError, UnknownNameError
-from emogen.terminal import progress, run_app
+from emogen.terminal import progress, run_app, show_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +102,7 @@ def _advancing(records: list[ImageRecord], advance: Any) -> Iterator[ImageRecord
 
 
 app.command()(generate)
+app.add_typer(batch_app, name="batch")
 
 
 @app.command()

@@ -12,10 +12,9 @@ from emogen.cli_options import takes_settings
 from emogen.errors import CheckFailedError
 from emogen.run_file import RunFile
 from emogen.settings import RunSettings
-from emogen.terminal import note, progress
+from emogen.terminal import note, progress, show_counts
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterator
 
     from emogen.asking import Asker
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from emogen.schemas import ImageRecord, Prompt, Rejection, Sample
     from emogen.store import RunFolder
 
-__all__ = ["generate", "show_counts"]
+__all__ = ["generate"]
 
 FILES: Final = ("samples.jsonl", "rejections.jsonl", "run.json")
 SHOWN_PROMPTS: Final = 3
@@ -66,6 +65,7 @@ def _run(settings: RunSettings, *, overwrite: bool) -> None:
     import asyncio
 
     from emogen.asking import open_asker
+    from emogen.batch.plans import refuse_double
     from emogen.journal import Journal
     from emogen.manifest import manifest_of
     from emogen.opening import backend_of, limits_of, out_of, renderer_of
@@ -74,6 +74,8 @@ def _run(settings: RunSettings, *, overwrite: bool) -> None:
 
     out, renderer, backend = out_of(settings), renderer_of(settings), backend_of(settings)
     price = price_of(backend.model, settings.prices) if backend else None
+    if backend:
+        refuse_double(out)
     if backend and backend.notice:
         note(backend.notice)
     manifest = manifest_of(settings, backend, renderer)
@@ -151,13 +153,6 @@ class _Spending:
         return (
             f", cost {spent:.2f} of about {spent * self._total / self._rows:.2f} {self._asker.price.currency}"
         )
-
-
-def show_counts(kept: Counter[str], rejected: Counter[str]) -> None:
-    """Print how many samples were kept and rejected, by type and by reason."""
-    for word, counts in (("kept", sorted(kept.items())), ("rejected", rejected.most_common())):
-        parts = ", ".join(f"{name} {count}" for name, count in counts)
-        typer.echo(f"{word} {sum(count for _, count in counts)}" + (f": {parts}" if parts else ""))
 
 
 def _show_spending(asker: Asker | None) -> None:

@@ -8,7 +8,8 @@ An expected failure of one row is a value (`emogen.schemas.Rejection`); an excep
     ├── MissingExtraError      an optional package is not installed             exit code 3
     ├── BackendError           a language model could not be asked              exit code 4
     │   └── CredentialError    no key, or one that the provider refuses         exit code 4
-    └── CheckFailedError       the command ran, and its result is not good      exit code 1
+    ├── CheckFailedError       the command ran, and its result is not good      exit code 1
+    └── UnfinishedError        what is asked for is not there yet               exit code 5
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = [
     "EmovitError",
     "InputError",
     "MissingExtraError",
+    "UnfinishedError",
     "UnknownNameError",
     "shorten",
 ]
@@ -103,3 +105,9 @@ class CredentialError(BackendError):
 
 class CheckFailedError(EmovitError):
     """The command ran to its end, and what it made does not pass."""
+
+
+class UnfinishedError(EmovitError):
+    """What is asked for is not there yet; the same command succeeds later."""
+
+    exit_code = 5

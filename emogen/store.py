@@ -1,4 +1,5 @@
-"""The run folder: `samples.jsonl`, `rejections.jsonl` and the manifest `run.json`, beside `journal.sqlite`.
+"""The run folder: `samples.jsonl`, `rejections.jsonl` and the manifest `run.json`, beside `journal.sqlite` and,
+where batches were submitted, `batches.sqlite`.
 
 Rows are appended one by one and nothing is held back, so that a stopped run keeps all that it made; running the
 same command again skips what is there. One process at a time: an open folder is locked.
@@ -11,7 +12,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -27,11 +28,13 @@ from emogen.schemas import ImageRecord, Rejection, Sample
 from emogen.sight import UNREADABLE_IMAGE
 
 __all__ = [
+    "BATCHES",
     "JOURNAL",
     "MANIFEST",
     "REJECTIONS",
     "SAMPLES",
     "RunFolder",
+    "locked",
     "read_manifest",
     "read_rejections",
     "read_samples",
@@ -42,6 +45,7 @@ SAMPLES: Final = "samples.jsonl"
 REJECTIONS: Final = "rejections.jsonl"
 MANIFEST: Final = "run.json"
 JOURNAL: Final = "journal.sqlite"
+BATCHES: Final = "batches.sqlite"
 LOCK: Final = ".lock"
 
 M = TypeVar("M", bound=BaseModel)
@@ -59,6 +63,9 @@ class RunFolder:
         manifest: What the run is about; compared with a manifest that is already there.
         overwrite: Start anew instead of resuming.
 
+    Attributes:
+        ends_as: The state in the manifest once the block ends without an exception.
+
     Raises:
         InputError: the folder cannot be written, holds a run with other settings, or is open in another process.
     """
@@ -69,6 +76,7 @@ class RunFolder:
         self.kept: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.done: set[tuple[str, str]] = set()
+        self.ends_as = "complete"
         self._seen: dict[str, bytes] = {}
         try:
             with ExitStack() as opened:
@@ -94,7 +102,7 @@ class RunFolder:
     ) -> None:
         with self._opened:
             try:
-                self._write_manifest("complete" if kind is None else "stopped")
+                self._write_manifest(self.ends_as if kind is None else "stopped")
             except InputError:
                 # On a full disk the error that ended the block says it already.
                 if kind is None:
@@ -103,7 +111,7 @@ class RunFolder:
     def _resume(self) -> None:
         for name in (SAMPLES, REJECTIONS):
             _mend_last_line(self.path / name)
-        if not any(_holds_rows(self.path / name) for name in (SAMPLES, REJECTIONS)):
+        if not any(_holds_rows(self.path / name) for name in (SAMPLES, REJECTIONS, BATCHES)):
             return
         before = read_manifest(self.path)
         if before is None:
@@ -345,6 +353,21 @@ def _row(line: bytes, model: type[M], where: str) -> M:
 
 def _digest(record: ImageRecord) -> bytes:
     return sha256(record.model_dump_json().encode()).digest()
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Keep other processes from writing into a run folder, where something else than its rows is written.
+
+    Raises:
+        InputError: it is open in another process.
+    """
+    with ExitStack() as opened:
+        try:
+            _lock(opened.enter_context((run / LOCK).open("ab")), run)
+        except OSError as error:
+            raise _unwritable(run, error) from error
+        yield
 
 
 def _lock(file: IO[bytes], path: Path) -> None:

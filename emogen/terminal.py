@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
@@ -13,7 +14,7 @@ import typer
 
 from emogen.errors import EmovitError
 
-__all__ = ["Advance", "note", "progress", "run_app"]
+__all__ = ["Advance", "note", "progress", "run_app", "show_counts"]
 
 PLAIN_INTERVAL_S = 5.0
 
@@ -28,7 +29,8 @@ def run_app(app: typer.Typer) -> NoReturn:
     """Run a command line: our errors become one line and their exit code, a bug keeps its traceback.
 
     Exit codes: 0 done; 1 the result is not good; 2 unusable input; 3 a package is missing; 4 the language
-    model cannot be asked; 130 interrupted (typer's own, as is the quiet end when `| head` has seen enough).
+    model cannot be asked; 5 not finished yet; 130 interrupted (typer's own, as is the quiet end when `| head` has
+    seen enough).
     """
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter must not end the work.
@@ -99,3 +101,10 @@ def _plain(description: str, total: int | None) -> Advance:
             typer.echo(f"{description}: {done}{of}{'  ' + note if note else ''}", err=True)
 
     return advance
+
+
+def show_counts(kept: Counter[str], rejected: Counter[str]) -> None:
+    """Print how many samples were kept and rejected, by type and by reason."""
+    for word, counts in (("kept", sorted(kept.items())), ("rejected", rejected.most_common())):
+        parts = ", ".join(f"{name} {count}" for name, count in counts)
+        typer.echo(f"{word} {sum(count for _, count in counts)}" + (f": {parts}" if parts else ""))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from batch_stub import BatchStub
 from command_line import Emogen, Ran
 from openai_stub import OpenAIStub
 
@@ -29,6 +30,12 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def stub() -> Iterator[OpenAIStub]:
     with OpenAIStub() as server:
+        yield server
+
+
+@pytest.fixture
+def batch_stub() -> Iterator[BatchStub]:
+    with BatchStub() as server:
         yield server
 
 

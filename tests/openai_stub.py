@@ -30,6 +30,7 @@ REASONING = json.dumps(
         "suggests how much force is about to be set free in a moment.",
     }
 )
+MAX_BODY_BYTES = 200_000_000
 
 
 @dataclass
@@ -81,14 +82,17 @@ class OpenAIStub:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _start(self) -> None:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._answer)
-        app.router.add_post("/openai/deployments/{name}/chat/completions", self._answer)
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        self._route(app)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+
+    def _route(self, app: web.Application) -> None:
+        app.router.add_post("/v1/chat/completions", self._answer)
+        app.router.add_post("/openai/deployments/{name}/chat/completions", self._answer)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

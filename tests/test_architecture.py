@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[1]
 PICTURE = [
     {"emogen"},
     {"cli"},
-    {"cli_generate"},
+    {"cli_generate", "cli_batch"},
     {"cli_options"},
-    {"pipeline", "rebuilding", "manifest", "setup_local"},
+    {"pipeline", "rebuilding", "manifest", "setup_local", "batch"},
     {"dialogue", "opening"},
     {"run_file"},
     {"settings"},

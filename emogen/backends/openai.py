@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
@@ -64,7 +65,7 @@ class OpenAIBackend:
         self.request = ChatRequest(self.model, options)
         self.sees = self.request.sees
         self.in_flight = options.in_flight or DEFAULT_IN_FLIGHT
-        self.rate_headers: dict[str, str] = {}
+        self.rate_headers: Mapping[str, str] = {}
         self.parameters: dict[str, Any] = {
             **self.request.sampling,
             # Where the ladder begins: an answer stays the run's own on whichever rung it was given.
@@ -117,7 +118,7 @@ class OpenAIBackend:
             refusal = format_refusal(reply, asked, self.model) if asked else None
             if asked is None or refusal is None:
                 raise failure(reply, self.server, self.model)
-            self._fall(asked, refusal)
+            self.fall(asked, refusal)
 
     async def _sent(self, prompt: Prompt) -> HttpReply:
         try:
@@ -127,8 +128,12 @@ class OpenAIBackend:
         self._reached = True
         return replace(reply, body=self.server.without_key(reply.body))
 
-    def _fall(self, refused: AnswerFormat, detail: str) -> None:
-        """Give up an answer format for the rest of the run, and say so once."""
+    def fall(self, refused: AnswerFormat, detail: str) -> None:
+        """Give up an answer format for the rest of the run, and say so once.
+
+        Raises:
+            BackendError: the user wants no other.
+        """
         formats = self.request.answer_formats
         if formats.forced:
             raise BackendError(
