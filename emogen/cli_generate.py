@@ -128,6 +128,7 @@ async def _fill(
                 renderer=renderer,
                 corrections=settings.corrections,
                 tokens_per_row=settings.limits.tokens_per_row,
+                checks=settings.checks,
                 on_outcome=show,
             )
         finally:

@@ -13,7 +13,7 @@ from emogen.judging import instruction
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageRecord
 from emogen.settings import RunSettings
-from emogen.sources import read_records
+from emogen.sources import Source, SourceOptions, open_source, raise_problem
 
 __all__ = [
     "backend_of",
@@ -24,6 +24,7 @@ __all__ = [
     "records_of",
     "records_path",
     "renderer_of",
+    "source_of",
 ]
 
 
@@ -38,19 +39,21 @@ def records_path(settings: RunSettings) -> Path:
     return settings.records
 
 
+def source_of(settings: RunSettings) -> Source:
+    """Open where the records are."""
+    options = SourceOptions(labels=settings.labels)
+    return open_source(records_path(settings), options, name=settings.source)
+
+
 def records_of(settings: RunSettings) -> Iterator[ImageRecord]:
     """Read the records of a run one by one."""
-    return islice(read_records(records_path(settings), settings.labels), settings.limit)
+    return islice(source_of(settings).records(raise_problem), settings.limit)
 
 
 def count_of(settings: RunSettings) -> int | None:
-    """Return how many records there will be; None where only reading them would tell."""
-    path = records_path(settings)
-    if not path.is_file():
-        return settings.limit
-    with path.open("rb") as file:
-        lines = sum(1 for line in file if line.strip())
-    return min(lines, settings.limit) if settings.limit else lines
+    """Return how many records there will be at most; None where only reading them would tell."""
+    counts = (settings.limit, source_of(settings).count())
+    return min((count for count in counts if count is not None), default=None)
 
 
 def out_of(settings: RunSettings) -> Path:

@@ -1,7 +1,7 @@
 """All that a run is told, in one model: what a run file may say, and what the options of the command line say.
 
 A field here is a key of the file and, with the dashes that options have, an option: `limits.max_cost` is
-`--max-cost`. Its default and its description are stated here alone.
+`--max-cost`. Its default and its description are stated here alone. The checks are said in files only.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.fields import FieldInfo
 
 from emogen.backends.options import ModelOptions
+from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.errors import InputError, UnknownNameError
+from emogen.instructions import INSTRUCTIONS
 from emogen.labels import label_set
 from emogen.seeds import DEFAULT_EXAMPLES
+from emogen.sources import SOURCES
 
 __all__ = [
     "DEFAULT_CORRECTIONS",
@@ -41,14 +44,18 @@ def _texts(value: Any) -> Any:
 
 
 def _known_types(names: Sequence[str]) -> tuple[str, ...]:
-    from emogen.instructions import INSTRUCTIONS
-
     if not names:
         raise InputError("no instruction type given", where="types", remedy="Leave it out for all.")
     for name in names:
         if name not in INSTRUCTIONS.targets():
             raise UnknownNameError("instruction type", name, INSTRUCTIONS.targets(), where="types")
     return tuple(dict.fromkeys(names))
+
+
+def _known_source(name: str) -> str:
+    if name not in SOURCES.targets():
+        raise UnknownNameError("source", name, SOURCES.targets(), where="source")
+    return name
 
 
 def _known_labels(value: Any) -> Any:
@@ -109,7 +116,10 @@ class RunSettings(_Group):
 
     records: Path | None = Field(
         None,
-        description="Records file (JSON Lines) or folder of images: image, caption, emotion, attributes.",
+        description="Records file, folder of images, or data set: image, caption, emotion, attributes.",
+    )
+    source: Annotated[str, AfterValidator(_known_source)] | None = Field(
+        None, description="Layout of the records, by its name. Default: what is there decides."
     )
     out: Path | None = Field(None, description="Run folder; an interrupted run in it is resumed.")
     backend: str | None = Field(
@@ -133,12 +143,18 @@ class RunSettings(_Group):
     model: ModelOptions = ModelOptions()
     prompts: PromptSettings = PromptSettings()
     limits: LimitSettings = LimitSettings()
+    checks: CheckSettings = DEFAULT_CHECKS
 
 
 def setting_fields(model: type[BaseModel] = RunSettings) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Yield each setting's key (`("limits", "max_cost")`) with its field, the groups' after the others."""
+    """Yield the key of each setting that is a single value (`("limits", "max_cost")`), with its field.
+
+    The checks have tables of their own, which no option could say.
+    """
     for name, field in model.model_fields.items():
         kind = field.annotation
+        if kind is CheckSettings:
+            continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from (((name, *key), inner) for key, inner in setting_fields(kind))
         else:

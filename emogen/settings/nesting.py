@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from emogen.settings import setting_fields, value_kind
+from emogen.sources import HUB_PREFIX
 
 __all__ = ["merged", "nested", "value_at", "with_paths"]
 
@@ -46,7 +47,7 @@ def with_paths(given: Mapping[str, Any], change: Callable[[Path], Path]) -> dict
     changed = dict(given)
     for key, field in setting_fields():
         path = value_at(given, key)
-        if value_kind(field) is Path and isinstance(path, str):
+        if value_kind(field) is Path and isinstance(path, str) and not path.startswith(HUB_PREFIX):
             changed = merged(changed, _alone(key, str(change(Path(path)))))
     kind, _, script = str(given.get("backend")).partition(":")
     if kind == SCRIPTED and script:

@@ -60,7 +60,9 @@ def read_settings(given: Mapping[str, Any], place: Callable[[str], str] = str) -
 
 
 def _input_error(first: ErrorDetails, place: Callable[[str], str]) -> InputError:
-    key, kind, value = ".".join(map(str, first["loc"])), first["type"], first["input"]
+    # Of alternatives, pydantic names the one that was tried, as `literal['reject','off']`.
+    key = ".".join(part for part in map(str, first["loc"]) if "[" not in part)
+    kind, value = first["type"], first["input"]
     where = place(key)
     if kind == "extra_forbidden":
         return _unknown(key, where)
