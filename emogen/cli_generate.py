@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
@@ -57,10 +57,10 @@ def generate(
     elif dry_run:
         _dry_run(settings)
     else:
-        _run(settings, overwrite=overwrite)
+        _run(settings, file, overwrite=overwrite)
 
 
-def _run(settings: RunSettings, *, overwrite: bool) -> None:
+def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> None:
     """Make the run folder, generate into it, and say what came of it, however it ends."""
     import asyncio
 
@@ -79,6 +79,8 @@ def _run(settings: RunSettings, *, overwrite: bool) -> None:
     if backend and backend.notice:
         note(backend.notice)
     manifest = manifest_of(settings, backend, renderer)
+    if file and file.is_manifest:
+        _compare(file, settings, manifest)
     with RunFolder(out, manifest, overwrite=overwrite) as folder, ExitStack() as stack:
         asker = None
         if backend:
@@ -228,3 +230,17 @@ def _print_prompt(prompt: Prompt) -> None:
     typer.echo(f"===== {prompt.instruction}, record {prompt.record_id} (seed examples: {seeds})")
     for message in prompt.messages:
         typer.echo(f"--- {message.role}\n{message.content}")
+
+
+def _compare(file: RunFile, settings: RunSettings, manifest: dict[str, Any]) -> None:
+    """Say what is not as it was in the run that is repeated; a run that merely goes on is the folder's business."""
+    from emogen.manifest import differences
+    from emogen.opening import out_of
+    from emogen.store import read_manifest
+
+    run = file.path.parent
+    before = read_manifest(run)
+    if before is None or out_of(settings).resolve() == run.resolve():
+        return
+    for difference in differences(before, manifest, records_named="records" not in file.given):
+        note(f"not as in {file.path}: {difference}")

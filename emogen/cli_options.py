@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,7 +14,7 @@ import typer
 from emogen.errors import EmovitError
 from emogen.run_file import RunFile, read_run_file
 from emogen.settings import setting_fields, value_kind
-from emogen.settings.nesting import merged, nested, value_at
+from emogen.settings.nesting import merged, nested, value_at, without
 from emogen.settings.reading import read_settings
 
 __all__ = ["takes_settings"]
@@ -33,7 +34,8 @@ Config = Annotated[
 def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command `--config` and an option for each setting.
 
-    Its first parameter takes the settings, its second the run file or None; the others stay options of its own.
+    Its first parameter takes the settings, its second the run file (or None), in which is left what no option said
+    otherwise; the others stay options of its own.
     """
     _, _, *last = inspect.signature(command, eval_str=True).parameters.values()
     own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in last]
@@ -41,15 +43,13 @@ def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(ctx: typer.Context, config: Path | None, **values: Any) -> None:
         options = {KEYS[name]: values[name] for name in KEYS if _was_given(ctx, name)}
-        file = read_run_file(config) if config else None
-        given = nested(options)
-        settings = read_settings(
-            merged(file.given, given) if file else given, lambda key: _place(key, options, file)
-        )
+        file = _file_under(options, config)
+        given = merged(file.given, nested(options)) if file else nested(options)
+        settings = read_settings(given, lambda key: _place(key, options, file))
         try:
             command(settings, file, **{parameter.name: values[parameter.name] for parameter in own})
         except EmovitError as error:
-            error.where = _where_it_was_said(error.where, options, file)
+            error.where = _where_it_was_said(error.where, file)
             raise
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -82,6 +82,14 @@ def _was_given(ctx: typer.Context, name: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
+def _file_under(options: dict[tuple[str, ...], Any], config: Path | None) -> RunFile | None:
+    """Read the run file, and leave out of it what options say."""
+    if config is None:
+        return None
+    file = read_run_file(config)
+    return replace(file, given=functools.reduce(without, options, file.given))
+
+
 def _place(key: str, options: dict[tuple[str, ...], Any], file: RunFile | None) -> str:
     """Return where a dotted key, or an item of its list, was given: by an option, or in the file."""
     for option in options:
@@ -90,11 +98,9 @@ def _place(key: str, options: dict[tuple[str, ...], Any], file: RunFile | None) 
     return file.place(key) if file else key
 
 
-def _where_it_was_said(
-    where: str | None, options: dict[tuple[str, ...], Any], file: RunFile | None
-) -> str | None:
+def _where_it_was_said(where: str | None, file: RunFile | None) -> str | None:
     """Return the place in the file for an error that names an option which nobody wrote."""
     for key in KEYS.values():
-        if file and where == _flag(key[-1]) and key not in options and value_at(file.given, key) is not None:
+        if file and where == _flag(key[-1]) and value_at(file.given, key) is not None:
             return file.place(".".join(key))
     return where

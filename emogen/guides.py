@@ -104,15 +104,22 @@ class GuideRenderer:
                     raise InputError(shorten(error), where=chosen.where, remedy="Mend this line.") from error
                 yield GuidedTurn(kind=kind, question=question, openings=openings, evidence=evidence)
 
+    def sources(self, instruction: str) -> list[str]:
+        """Return the guided questions of an instruction type as they were written, for a hash."""
+        return [question.model_dump_json() for _, question in self._read(instruction)]
+
+    def _read(self, instruction: str) -> Iterator[tuple[Path, GuidedQuestion]]:
+        """Yield the guided questions of an instruction type with their file; none where it has no file of them."""
+        name = f"guided/{instruction}.jsonl"
+        path = next((folder / name for folder in self._folders if (folder / name).is_file()), None)
+        if path is not None:
+            yield from ((path, question) for question in read_models(path, GuidedQuestion))
+
     def _of(self, instruction: str) -> tuple[_CompiledQuestion, ...]:
-        """Return the guided questions of an instruction type, compiled; none where it has no file of them."""
         if instruction not in self._questions:
-            name = f"guided/{instruction}.jsonl"
-            found = [folder / name for folder in self._folders if (folder / name).is_file()]
             self._questions[instruction] = tuple(
                 self._compiled(question, f"{path}, question {question.id!r}")
-                for path in found[:1]
-                for question in read_models(path, GuidedQuestion)
+                for path, question in self._read(instruction)
             )
         return self._questions[instruction]
 

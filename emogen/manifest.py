@@ -1,53 +1,136 @@
-"""What makes a run repeatable, as `run.json` keeps it."""
+"""What makes a run repeatable, as `run.json` keeps it, and what is not as it was when a run is repeated."""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
 import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from hashlib import file_digest
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from emogen.backends import Backend
+from emogen.errors import InputError
 from emogen.judging import instruction, parameters_of
-from emogen.opening import out_of, records_path
+from emogen.opening import out_of, records_path, source_of
 from emogen.prompts import PromptRenderer
+from emogen.resources import checkout
 from emogen.settings import RunSettings
-from emogen.sight import Sight, image_folder
+from emogen.settings.nesting import with_paths
+from emogen.sight import Sight
 
-__all__ = ["manifest_of"]
+__all__ = ["differences", "git_revision", "manifest_of"]
+
+PACKAGES: Final = (
+    "emovit-toolkit",
+    "aiohttp",
+    "jinja2",
+    "json-repair",
+    "openai",
+    "orjson",
+    "pydantic",
+    "torch",
+    "xllamacpp",
+)
+GIT_TIMEOUT_S: Final = 5
 
 
 def manifest_of(
     settings: RunSettings, backend: Backend | None, renderer: PromptRenderer, sight: Sight | None = None
 ) -> dict[str, Any]:
-    """Return what makes a run repeatable: inputs, model, parameters, prompt hashes and versions."""
+    """Return what makes a run repeatable: its settings, inputs, model, parameters, hashes and versions."""
     asked = [kind.name for kind in map(instruction, settings.types) if kind.asks_model]
     records, out = records_path(settings), out_of(settings)
+    guided = backend is not None and backend.guided
     return {
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "records": records.name,
+        "records_sha256": _file_sha256(records),
         # Relative, so that the run folder and the images can be moved together.
-        "image_root": os.path.relpath(image_folder(records).resolve(), out.resolve()),
+        "image_root": _from(out, source_of(settings).image_root),
         "types": list(settings.types),
         "labels": list(settings.labels) if settings.labels else None,
         "backend": backend.name if backend else None,
         "model": backend.model if backend else None,
         "parameters": parameters_of(backend, sight) if backend else {},
         "notice": backend.notice if backend else "",
-        "templates": {name: renderer.template_sha256(name) for name in asked},
+        "templates": {name: renderer.template_sha256(name, guided=guided) for name in asked},
         "seeds": {name: renderer.seeds_sha256(name) for name in asked},
         "examples": renderer.examples,
         "seed": renderer.seed,
+        "settings": with_paths(settings.model_dump(mode="json"), lambda path: Path(_from(out, path))),
         "versions": {"python": platform.python_version(), **_versions()},
+        "git_revision": git_revision(checkout()),
     }
+
+
+def _from(folder: Path, path: Path) -> str:
+    return os.path.relpath(path.resolve(), folder.resolve())
+
+
+def _file_sha256(path: Path) -> str | None:
+    """Return the hash of a file; None for a folder or a data set."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _versions() -> dict[str, str]:
     found = {}
-    for package in ("emovit-toolkit", "aiohttp", "jinja2", "openai", "pydantic", "xllamacpp"):
+    for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
     return found
+
+
+def git_revision(folder: Path | None) -> str | None:
+    """Return the commit of a checkout, with `-dirty` where files differ from it; None where git does not know."""
+    if folder is None or not (folder / ".git").exists():
+        return None
+    words = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        told = subprocess.run(words, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return told.stdout.strip() or None
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], *, records_named: bool) -> Iterator[str]:
+    """Yield what a run that repeats another has that the other had not, a line each.
+
+    Args:
+        before: The manifest of the run that is repeated.
+        now: The manifest of this run.
+        records_named: Whether the user named the records himself, and so may name other ones.
+
+    Raises:
+        InputError: the records are other ones, and the user may not know.
+    """
+    if before.get("records_sha256") != now["records_sha256"]:
+        if not records_named:
+            raise InputError(
+                "the records have changed since the run that is to be repeated",
+                where=now["records"],
+                remedy="Name them, as emogen generate records.jsonl --config run.json, to go on with these.",
+            )
+        yield "the records are other ones"
+    elif now["records_sha256"] is None:
+        yield "whether the records are the same is not known, since they are no file"
+    for key, what in (("templates", "template"), ("seeds", "seed examples")):
+        then = before.get(key) or {}
+        for name, sha256 in now[key].items():
+            if then.get(name) != sha256:
+                yield f"other {what} of {name}"
+    versions = before.get("versions") or {}
+    for package in sorted({*versions, *now["versions"]}):
+        was, found = versions.get(package), now["versions"].get(package)
+        if was != found:
+            yield f"{package} {was or 'missing'}, now {found or 'missing'}"
+    if before.get("git_revision") != now["git_revision"]:
+        yield f"this program is at {now['git_revision']}, and was at {before.get('git_revision')}"

@@ -134,7 +134,7 @@ class PromptRenderer:
         self.examples = examples
         self.seed = seed
         self._seeds: dict[str, tuple[Seed, ...]] = {}
-        self._hashes: dict[str, str] = {}
+        self._hashes: dict[tuple[str, bool], str] = {}
         self._examples: dict[tuple[str, str], dict[str, Any]] = {}
         self._openings: dict[_Opening, tuple[Message, ...]] = {}
         self._stateful: set[str] = set()
@@ -167,12 +167,18 @@ class PromptRenderer:
     def _guides(self) -> GuideRenderer:
         return GuideRenderer(self._environment, self._template_folders, self.seed)
 
-    def template_sha256(self, instruction: str) -> str:
-        """Return the hash of the instruction's template with everything that it extends or includes."""
-        if instruction not in self._hashes:
-            names = sorted(self._closure(instruction))
-            self._hashes[instruction] = sha256_text(*(self._source(name)[0] for name in names))
-        return self._hashes[instruction]
+    def template_sha256(self, instruction: str, *, guided: bool = False) -> str:
+        """Return the hash of the instruction's template with everything that it extends or includes.
+
+        Args:
+            instruction: The instruction type.
+            guided: Whether its guided questions count, too.
+        """
+        key = (instruction, guided)
+        if key not in self._hashes:
+            texts = [self._source(name)[0] for name in sorted(self._closure(instruction))]
+            self._hashes[key] = sha256_text(*texts, *(self._guides.sources(instruction) if guided else ()))
+        return self._hashes[key]
 
     def _template(self, name: str) -> jinja2.Template:
         """Return a compiled template; a name behind REST is that template without its opening."""
@@ -271,7 +277,7 @@ class PromptRenderer:
                 the images; or a seed example is no example of this type.
         """
         name = f"{instruction}.j2"
-        template_sha256 = self.template_sha256(instruction)
+        template_sha256 = self.template_sha256(instruction, guided=guided)
         seeds = self.choose_seeds(instruction, record.id)
         variables = {
             "caption": record.caption,

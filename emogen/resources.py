@@ -14,9 +14,14 @@ from pathlib import Path
 
 from emogen.errors import EmovitError, InputError
 
-__all__ = ["bundled_dir", "data_file", "local_model_file", "search_path", "sha256_text"]
+__all__ = ["bundled_dir", "checkout", "data_file", "local_model_file", "search_path", "sha256_text"]
 
 _PACKAGE = Path(__file__).resolve().parent
+
+
+def checkout() -> Path | None:
+    """Return the folder of the checkout that the package lies in; None where it is installed elsewhere."""
+    return _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").is_file() else None
 
 
 @cache
@@ -25,9 +30,9 @@ def bundled_dir(kind: str) -> Path:
 
     A checkout wins over a copy inside the package, which an editable install may leave behind.
     """
-    checkout = _PACKAGE.parent / kind
-    if (_PACKAGE.parent / "pyproject.toml").is_file() and checkout.is_dir():
-        return checkout
+    ours = checkout()
+    if ours is not None and (ours / kind).is_dir():
+        return ours / kind
     return _PACKAGE / "_bundled" / kind
 
 

@@ -51,7 +51,19 @@ LOCK: Final = ".lock"
 M = TypeVar("M", bound=BaseModel)
 
 # What must be the same for two runs to share a folder; `PER_TYPE` only for the instruction types that both make.
-IDENTITY: Final = ("records", "image_root", "labels", "backend", "model", "parameters", "examples", "seed")
+# Limits and prices may differ.
+IDENTITY: Final = (
+    "records",
+    "image_root",
+    "labels",
+    "backend",
+    "model",
+    "parameters",
+    "examples",
+    "seed",
+    "settings.corrections",
+    "settings.checks",
+)
 PER_TYPE: Final = ("templates", "seeds")
 
 
@@ -129,17 +141,16 @@ class RunFolder:
         self._drop_failed_requests()
 
     def _compare(self, before: dict[str, Any]) -> None:
-        pairs = [(key, before.get(key), self.manifest.get(key)) for key in IDENTITY]
+        pairs = [(key, _at(before, key), _at(self.manifest, key)) for key in IDENTITY]
         for key in PER_TYPE:
             then, now = before.get(key) or {}, self.manifest.get(key) or {}
             pairs += [(f"{key} of {name}", then[name], now[name]) for name in now if name in then]
-        for key, was, now in pairs:
-            if was != now:
-                raise InputError(
-                    f"holds a run with another {key} ({shorten(was)}, now {shorten(now)})",
-                    where=self.path,
-                    remedy="Name another --out, or use --overwrite.",
-                )
+        for key, was, now in (difference for pair in pairs for difference in _differences(*pair)):
+            raise InputError(
+                f"holds a run with another {key.removeprefix('settings.')} ({shorten(was)}, now {shorten(now)})",
+                where=self.path,
+                remedy="Name another --out, or use --overwrite: known answers are not paid again.",
+            )
 
     def _join(self, before: dict[str, Any]) -> None:
         """Let the manifest speak for the rows that are there, too."""
@@ -149,6 +160,11 @@ class RunFolder:
         )
         for key in PER_TYPE:
             self.manifest[key] = {**(before.get(key) or {}), **(self.manifest.get(key) or {})}
+        was, now = before.get("settings"), self.manifest.get("settings")
+        if was and now:
+            limits = [was["limit"], now["limit"]]
+            both = {"types": self.manifest["types"], "limit": None if None in limits else max(limits)}
+            self.manifest["settings"] = {**now, **both}
 
     def _drop_failed_requests(self) -> None:
         """Forget rejections of requests that never got an answer, or were never sent: they are asked again."""
@@ -200,6 +216,21 @@ class RunFolder:
         counts = {"kept": dict(sorted(self.kept.items())), "rejected": dict(sorted(self.rejected.items()))}
         text = orjson.dumps({**self.manifest, "state": state, "counts": counts}, option=orjson.OPT_INDENT_2)
         write_bytes(self.path / MANIFEST, text + b"\n")
+
+
+def _at(manifest: Any, key: str) -> Any:
+    for name in key.split("."):
+        manifest = manifest.get(name) if isinstance(manifest, dict) else None
+    return manifest
+
+
+def _differences(key: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the innermost values in which two are not the same, with their dotted keys."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        for name in {**was, **now}:
+            yield from _differences(f"{key}.{name}", was.get(name), now.get(name))
+    elif was != now:
+        yield key, was, now
 
 
 def _unasked(rejection: Rejection) -> bool:

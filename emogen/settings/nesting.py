@@ -9,7 +9,7 @@ from typing import Any, Final
 from emogen.settings import setting_fields, value_kind
 from emogen.sources import HUB_PREFIX
 
-__all__ = ["merged", "nested", "value_at", "with_paths"]
+__all__ = ["merged", "nested", "value_at", "with_paths", "without"]
 
 # The backend whose model is a file.
 SCRIPTED: Final = "scripted"
@@ -33,6 +33,15 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             both[name] = value
     return both
+
+
+def without(given: Mapping[str, Any], key: Sequence[str]) -> dict[str, Any]:
+    """Return nested settings of which one is left out."""
+    name, *inner = key
+    rest = {other: value for other, value in given.items() if other != name}
+    if inner and isinstance(given.get(name), Mapping):
+        rest[name] = without(given[name], inner)
+    return rest
 
 
 def value_at(given: object, key: Sequence[str]) -> Any:

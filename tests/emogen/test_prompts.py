@@ -233,7 +233,19 @@ def test_the_hash_follows_every_parent(templates: Templates) -> None:
     ]
     assert len(set(hashes)) == len(hashes)
     assert PromptRenderer().template_sha256("reasoning") == hashes[0]
-    assert reasoning(PromptRenderer()).template_sha256 == hashes[0]
+    unguided = Reasoning().prompt(FULL, PromptRenderer(), structured=True, guided=False)
+    assert unguided.template_sha256 == hashes[0]
+
+
+def test_the_hash_of_a_guided_prompt_follows_its_questions(tmp_path: Path) -> None:
+    """Where the guided questions are asked, the hash changes with them; where they are not, it does not."""
+    (tmp_path / "guided").mkdir()
+    ours = (bundled_dir("templates") / "guided" / "reasoning.jsonl").read_text()
+    (tmp_path / "guided" / "reasoning.jsonl").write_text(ours.replace("picture", "image"))
+    bundled, own = PromptRenderer(), PromptRenderer(tmp_path)
+    assert reasoning(bundled).template_sha256 != reasoning(own).template_sha256
+    assert reasoning(own).template_sha256 == own.template_sha256("reasoning", guided=True)
+    assert bundled.template_sha256("reasoning") == own.template_sha256("reasoning")
 
 
 def test_a_template_edited_during_a_run_is_not_used(templates: Templates) -> None:

@@ -14,7 +14,13 @@ import pytest
 
 from emogen.errors import InputError
 from emogen.schemas import ImageRecord, Provenance, Rejection, Sample, Turn
+from emogen.settings.reading import read_settings
 from emogen.store import RunFolder, read_manifest, read_rejections, read_samples
+
+
+def settings(**changed: Any) -> dict[str, Any]:
+    return read_settings({"types": ["reasoning"], **changed}).model_dump(mode="json")
+
 
 MANIFEST: dict[str, Any] = {
     "created": "2026-11-01T00:00:00+00:00",
@@ -29,6 +35,7 @@ MANIFEST: dict[str, Any] = {
     "seeds": {"reasoning": "bbb"},
     "examples": 2,
     "seed": 0,
+    "settings": settings(),
 }
 
 
@@ -145,7 +152,13 @@ def test_failed_requests_are_asked_again(tmp_path: Path) -> None:
     ("changed", "named"),
     [
         ({"model": "other"}, r"another model \(scripted, now other\)"),
-        ({"parameters": {"temperature": 0.9}}, r"another parameters .*0\.5.*0\.9"),
+        ({"parameters": {"temperature": 0.9}}, r"another parameters\.temperature \(0\.5, now 0\.9\)"),
+        ({"parameters": {}}, r"another parameters\.temperature \(0\.5, now None\)"),
+        ({"settings": settings(corrections=0)}, r"another corrections \(1, now 0\)"),
+        (
+            {"settings": settings(checks={"length": {"action": "flag"}})},
+            r"another checks\.length\.action \(reject",
+        ),
         ({"labels": "joy,fear"}, r"another labels \(None, now joy,fear\)"),
         ({"templates": {"reasoning": "zzz"}}, r"another templates of reasoning \(aaa, now zzz\)"),
         ({"records": "others.jsonl"}, "another records"),
@@ -161,6 +174,23 @@ def test_other_settings_are_refused(tmp_path: Path, changed: dict[str, Any], nam
         opened(tmp_path, **changed)
     assert (tmp_path / "run.json").read_bytes() == before
     assert list(read_samples(tmp_path)) == [sample()]
+
+
+def test_limits_and_prices_may_differ(tmp_path: Path) -> None:
+    """What changes no answer may change from one command to the next; the manifest then says what covers both."""
+    with opened(tmp_path, settings=settings(limit=5)) as folder:
+        folder.add(sample())
+    other = settings(
+        limit=2, prices="p.toml", limits={"max_cost": 3}, types=["conversation"], model={"timeout_s": 9}
+    )
+    with opened(tmp_path, settings=other, types=["conversation"]):
+        pass
+    manifest = read_manifest(tmp_path)
+    assert manifest is not None
+    assert manifest["settings"] == {**other, "limit": 5, "types": ["reasoning", "conversation"]}
+    with opened(tmp_path, settings=settings()):
+        pass
+    assert read_manifest(tmp_path)["settings"]["limit"] is None  # type: ignore[index]
 
 
 def test_a_folder_without_rows_takes_any_settings(tmp_path: Path) -> None:
