@@ -198,7 +198,7 @@ def _rows(
         skip=folder.done if folder else (),
         backend=backend,
         renderer=renderer_of(settings),
-        judge=Judge(),
+        judge=Judge(settings.checks),
         corrections=settings.corrections,
         tokens_per_row=settings.limits.tokens_per_row,
         journal=journal,
@@ -246,11 +246,11 @@ def _submit(settings: RunSettings, limits: Limits, *, overwrite: bool) -> None:
     from emogen.batch.drafting import lines_of
     from emogen.batch.plans import Plans
     from emogen.batch.remote import Remotes
-    from emogen.batch.settings import kept
     from emogen.batch.submitting import submit as submit_lines
     from emogen.journal import Journal
     from emogen.manifest import manifest_of
     from emogen.opening import out_of, renderer_of
+    from emogen.settings.keeping import kept
     from emogen.store import BATCHES, JOURNAL, RunFolder
 
     out, backend = out_of(settings), _backend(settings)
@@ -376,10 +376,10 @@ def _show_collection(collection: Collection) -> None:
 def _make_samples(run: Path) -> None:
     """Make samples of what the journal answers, and say what is missing."""
     from emogen.batch.rows import fill
-    from emogen.batch.settings import restored
     from emogen.journal import Journal
     from emogen.manifest import manifest_of
     from emogen.opening import count_of, renderer_of
+    from emogen.settings.keeping import restored
     from emogen.store import JOURNAL, RunFolder
 
     with _plans(run) as plans:

@@ -19,7 +19,7 @@ from emogen.opening import out_of, records_path, source_of
 from emogen.prompts import PromptRenderer
 from emogen.resources import checkout
 from emogen.settings import RunSettings
-from emogen.settings.nesting import with_paths
+from emogen.settings.keeping import kept
 from emogen.sight import Sight
 
 __all__ = ["differences", "git_revision", "manifest_of"]
@@ -50,7 +50,7 @@ def manifest_of(
         "records": records.name,
         "records_sha256": _file_sha256(records),
         # Relative, so that the run folder and the images can be moved together.
-        "image_root": _from(out, source_of(settings).image_root),
+        "image_root": os.path.relpath(source_of(settings).image_root.resolve(), out.resolve()),
         "types": list(settings.types),
         "labels": list(settings.labels) if settings.labels else None,
         "backend": backend.name if backend else None,
@@ -61,14 +61,10 @@ def manifest_of(
         "seeds": {name: renderer.seeds_sha256(name) for name in asked},
         "examples": renderer.examples,
         "seed": renderer.seed,
-        "settings": with_paths(settings.model_dump(mode="json"), lambda path: Path(_from(out, path))),
+        "settings": kept(settings, out),
         "versions": {"python": platform.python_version(), **_versions()},
         "git_revision": git_revision(checkout()),
     }
-
-
-def _from(folder: Path, path: Path) -> str:
-    return os.path.relpath(path.resolve(), folder.resolve())
 
 
 def _file_sha256(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""What a run was told, kept from `submit` for `collect`, which may run elsewhere and much later."""
+"""What a run was told, kept in its folder: to be repeated, or gone on with elsewhere and much later."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ __all__ = ["kept", "restored"]
 
 def kept(settings: RunSettings, run: Path) -> dict[str, Any]:
     """Return settings as they are kept in a run folder: paths lead from it, so that all can be moved together."""
-    told = settings.model_dump(mode="json", exclude={"out"})
-    return with_paths(told, lambda path: Path(os.path.relpath(path.resolve(), run.resolve())))
+    return with_paths(
+        settings.model_dump(mode="json"), lambda path: Path(os.path.relpath(path.resolve(), run.resolve()))
+    )
 
 
 def restored(told: Mapping[str, Any], run: Path) -> RunSettings:
