@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from emogen.cli_batch import batch_app
 from emogen.cli_generate import generate
-from emogen.errors import CheckFailedError, InputError, UnknownNameError
-from emogen.terminal import progress, run_app, show_counts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from emogen.schemas import ImageRecord
+from emogen.cli_records import describe, records
+from emogen.errors import InputError, UnknownNameError
+from emogen.terminal import run_app, show_counts
 
 __all__ = ["app", "main"]
 
@@ -37,70 +33,8 @@ setup_app = typer.Typer(
 app.add_typer(setup_app, name="setup")
 
 
-@app.command()
-def describe(
-    photographs: Annotated[
-        Path, typer.Argument(help="Folder of images, with sub-folders by emotion or metadata.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="The records file to write (JSON Lines).")],
-    metadata: Annotated[
-        Path | None,
-        typer.Option(
-            "--metadata",
-            help="What you know of the images, a line each; default: metadata.jsonl or .csv inside.",
-        ),
-    ] = None,
-    labels: Annotated[
-        str | None, typer.Option("--labels", help="Label set: a known name (mikels-8) or joy,anger,fear.")
-    ] = None,
-    objects: Annotated[
-        bool,
-        typer.Option("--objects/--no-objects", help="Name objects with EfficientNet-Lite0 (needs torch)."),
-    ] = True,
-) -> None:
-    """Describe a folder of images: measure them, name their objects, join what you know, write records."""
-    from emogen.labels import label_set
-    from emogen.perception.describe import write_records
-    from emogen.sources.folder import read_folder
-
-    _refuse_place(photographs, out)
-    chosen = label_set(labels) if labels else None
-    records = list(read_folder(photographs, metadata, labels=chosen))
-    with progress("describing", len(records)) as advance:
-        report = write_records(_advancing(records, advance), photographs, out, objects=objects)
-    typer.echo(f"described {report.written} of {len(records)} images → {out}")
-    for problem in report.problems:
-        typer.echo(f"  left out {problem.image}: {problem.message}", err=True)
-    if report.problems:
-        raise CheckFailedError(
-            f"{len(report.problems)} images are not in {out}", remedy="They are listed above."
-        )
-
-
-def _refuse_place(folder: Path, out: Path) -> None:
-    """Refuse a records file that would replace the user's own, or whose image paths no trainer would take."""
-    from emogen.sources.folder import IMAGE_SUFFIXES, METADATA_NAMES
-
-    if out.name in METADATA_NAMES or out.suffix.lower() in IMAGE_SUFFIXES:
-        raise InputError(
-            "is a name that an image or your metadata may have",
-            where=out,
-            remedy="Name it records.jsonl, say.",
-        )
-    if not folder.resolve().is_relative_to(out.resolve().parent):
-        raise InputError(
-            f"the images in {folder} do not lie below its folder, and no trainer takes paths that lead upwards",
-            where=out,
-            remedy=f"Write it beside them: --out {folder.parent / 'records.jsonl'}",
-        )
-
-
-def _advancing(records: list[ImageRecord], advance: Any) -> Iterator[ImageRecord]:
-    for record in records:
-        yield record
-        advance(note=record.id)
-
-
+app.command()(records)
+app.command()(describe)
 app.command()(generate)
 app.add_typer(batch_app, name="batch")
 

@@ -14,7 +14,7 @@ from emogen.cli_options import takes_settings
 from emogen.errors import CheckFailedError, InputError, UnfinishedError
 from emogen.run_file import RunFile
 from emogen.settings import RunSettings
-from emogen.terminal import progress, show_counts
+from emogen.terminal import progress, show_counts, show_remarks
 
 if TYPE_CHECKING:
     from emogen.backends.openai import OpenAIBackend
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from emogen.batch.plans import Batch, Plans, Terms
     from emogen.batch.remote import RemoteBatch, Remotes
     from emogen.batch.rows import Rows, Standing
+    from emogen.dataset import Dataset
     from emogen.journal import Journal
     from emogen.store import RunFolder
 
@@ -182,6 +183,7 @@ def _terms(settings: RunSettings, backend: OpenAIBackend) -> Terms:
 
 def _rows(
     settings: RunSettings,
+    dataset: Dataset,
     backend: OpenAIBackend,
     folder: RunFolder | None,
     journal: Journal | None,
@@ -189,9 +191,9 @@ def _rows(
 ) -> Rows:
     from emogen.batch.rows import Rows
     from emogen.judging import Judge, instruction
-    from emogen.opening import records_of, renderer_of
+    from emogen.opening import renderer_of
 
-    records = records_of(settings)
+    records = dataset.records()
     return Rows(
         folder.unchanged(records) if folder else records,
         [instruction(name) for name in settings.types],
@@ -211,16 +213,20 @@ def _estimate(settings: RunSettings, limits: Limits) -> None:
     from emogen.batch.drafting import estimate, lines_of
     from emogen.batch.plans import Plans
     from emogen.journal import Journal
+    from emogen.opening import dataset_of
     from emogen.store import BATCHES, JOURNAL
 
-    backend = _backend(settings)
+    backend, dataset = _backend(settings), dataset_of(settings)
     with ExitStack() as opened:
         known = {name: settings.out / name for name in (JOURNAL, BATCHES)} if settings.out else {}
         journal = (
             opened.enter_context(Journal(known[JOURNAL])) if known and known[JOURNAL].is_file() else None
         )
         plans = opened.enter_context(Plans(known[BATCHES])) if known and known[BATCHES].is_file() else None
-        total = estimate(lines_of(_rows(settings, backend, None, journal, plans).missing(), backend), limits)
+        total = estimate(
+            lines_of(_rows(settings, dataset, backend, None, journal, plans).missing(), backend), limits
+        )
+    show_remarks(dataset.remarks())
     if total.requests:
         _show_estimate(total, _terms(settings, backend), "would be submitted; nothing was sent")
     else:
@@ -249,11 +255,11 @@ def _submit(settings: RunSettings, limits: Limits, *, overwrite: bool) -> None:
     from emogen.batch.submitting import submit as submit_lines
     from emogen.journal import Journal
     from emogen.manifest import manifest_of
-    from emogen.opening import out_of, renderer_of
+    from emogen.opening import dataset_of, out_of, renderer_of
     from emogen.settings.keeping import kept
     from emogen.store import BATCHES, JOURNAL, RunFolder
 
-    out, backend = out_of(settings), _backend(settings)
+    out, backend, dataset = out_of(settings), _backend(settings), dataset_of(settings)
     terms = _terms(settings, backend)
     manifest = manifest_of(settings, backend, renderer_of(settings))
     with (
@@ -263,7 +269,7 @@ def _submit(settings: RunSettings, limits: Limits, *, overwrite: bool) -> None:
         Remotes() as remotes,
     ):
         total = submit_lines(
-            lines_of(_rows(settings, backend, folder, journal, plans).missing(), backend),
+            lines_of(_rows(settings, dataset, backend, folder, journal, plans).missing(), backend),
             limits,
             plans,
             remotes,
@@ -278,6 +284,7 @@ def _submit(settings: RunSettings, limits: Limits, *, overwrite: bool) -> None:
         )
         is_waiting = bool(plans.open_batches())
         folder.ends_as = "submitted" if is_waiting else "stopped"
+    show_remarks(dataset.remarks())
     if not total.requests:
         typer.echo(f"nothing {'else ' if is_waiting else ''}is missing")
     first = f"emogen batch status {out} --wait, then: " if is_waiting else ""
@@ -378,7 +385,7 @@ def _make_samples(run: Path) -> None:
     from emogen.batch.rows import fill
     from emogen.journal import Journal
     from emogen.manifest import manifest_of
-    from emogen.opening import count_of, renderer_of
+    from emogen.opening import dataset_of, renderer_of
     from emogen.settings.keeping import restored
     from emogen.store import JOURNAL, RunFolder
 
@@ -388,13 +395,15 @@ def _make_samples(run: Path) -> None:
         settings = restored(found, run)
         backend = _backend(settings)
         manifest = manifest_of(settings, backend, renderer_of(settings))
-        count = count_of(settings)
+        dataset = dataset_of(settings)
+        count = dataset.count()
         with RunFolder(run, manifest) as folder, Journal(run / JOURNAL) as journal:
             total = None if count is None else max(0, count * len(settings.types) - len(folder.done))
             with progress("reading", total) as advance:
-                standing = fill(folder, _rows(settings, backend, folder, journal, plans), advance)
+                standing = fill(folder, _rows(settings, dataset, backend, folder, journal, plans), advance)
             if standing.waiting or standing.open:
                 folder.ends_as = "submitted" if standing.waiting else "stopped"
+            show_remarks(dataset.remarks())
             show_counts(folder.kept, folder.rejected)
             _show_spent(settings, backend, journal)
     _show_standing(run, standing)

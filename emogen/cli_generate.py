@@ -12,7 +12,7 @@ from emogen.cli_options import takes_settings
 from emogen.errors import CheckFailedError
 from emogen.run_file import RunFile
 from emogen.settings import RunSettings
-from emogen.terminal import note, progress, show_counts
+from emogen.terminal import note, progress, show_counts, show_remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,10 +107,11 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> Non
 async def _fill(
     settings: RunSettings, folder: RunFolder, renderer: PromptRenderer, asker: Asker | None
 ) -> None:
-    from emogen.opening import count_of, records_of
+    from emogen.opening import dataset_of
     from emogen.pipeline import generate_into
 
-    count = count_of(settings)
+    dataset = dataset_of(settings)
+    count = dataset.count()
     total = None if count is None else count * len(settings.types)
     done = sum(instruction in settings.types for _, instruction in folder.done)
     spending = _Spending(total, asker, done)
@@ -124,7 +125,7 @@ async def _fill(
         try:
             await generate_into(
                 folder,
-                records_of(settings),
+                dataset.records(),
                 asker,
                 types=settings.types,
                 renderer=renderer,
@@ -136,6 +137,7 @@ async def _fill(
         finally:
             if asker:
                 await asker.backend.aclose()
+            show_remarks(dataset.remarks())
 
 
 class _Spending:
@@ -175,11 +177,13 @@ def _show_spending(asker: Asker | None) -> None:
 def _dry_run(settings: RunSettings) -> None:
     """Render every prompt and say what asking them would take; nothing is asked."""
     from emogen.estimates import estimated_usage
+    from emogen.opening import dataset_of
     from emogen.prices import price_of
     from emogen.schemas import Usage
 
+    dataset = dataset_of(settings)
     records, requests, prompt_tokens, answer_tokens = 0, 0, 0, 0
-    for _, prompts in _prompts(settings):
+    for prompts in _prompts(settings, dataset.records()):
         for prompt in prompts:
             if requests < SHOWN_PROMPTS:
                 _print_prompt(prompt)
@@ -188,6 +192,7 @@ def _dry_run(settings: RunSettings) -> None:
             prompt_tokens += usage.prompt_tokens
             answer_tokens += usage.completion_tokens
         records += 1
+    show_remarks(dataset.remarks())
     typer.echo(f"{records} records, {requests} requests; nothing was asked")
     typer.echo(f"about {prompt_tokens:,} prompt tokens and {answer_tokens:,} answer tokens")
     model = (settings.backend or "").partition(":")[2] or settings.backend or ""
@@ -200,28 +205,26 @@ def _dry_run(settings: RunSettings) -> None:
 
 
 def _show_prompts(settings: RunSettings) -> None:
-    for _, prompts in _prompts(settings):
+    from emogen.opening import dataset_of
+
+    for prompts in _prompts(settings, dataset_of(settings).records()):
         for prompt in prompts:
             _print_prompt(prompt)
         return
 
 
-def _prompts(settings: RunSettings) -> Iterator[tuple[ImageRecord, Iterator[Prompt]]]:
-    """Yield each record with what would be asked about it; no backend is opened."""
+def _prompts(settings: RunSettings, records: Iterator[ImageRecord]) -> Iterator[Iterator[Prompt]]:
+    """Yield what would be asked about each record; no backend is opened."""
     from emogen.backends import wants_json
     from emogen.judging import instruction
-    from emogen.opening import backend_options, records_of, renderer_of
+    from emogen.opening import backend_options, renderer_of
 
     renderer = renderer_of(settings)
     structured = wants_json(settings.backend, backend_options(settings))
     kinds = [kind for kind in map(instruction, settings.types) if kind.asks_model]
-    for record in records_of(settings):
+    for record in records:
         yield (
-            record,
-            (
-                cast("AskedInstruction", kind).prompt(record, renderer, structured=structured)
-                for kind in kinds
-            ),
+            cast("AskedInstruction", kind).prompt(record, renderer, structured=structured) for kind in kinds
         )
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from emogen.admission import Limits
 from emogen.backends import Backend, BackendOptions, choices, open_backend
+from emogen.dataset import Dataset
 from emogen.errors import InputError
 from emogen.judging import instruction
 from emogen.prompts import PromptRenderer
-from emogen.schemas import ImageRecord
 from emogen.settings import RunSettings
-from emogen.sources import Source, SourceOptions, open_source, raise_problem
+from emogen.sources import Source, SourceOptions, open_source
+from emogen.sources.captions import Captions
 
 __all__ = [
     "backend_of",
     "backend_options",
-    "count_of",
+    "dataset_of",
     "limits_of",
     "out_of",
-    "records_of",
     "records_path",
     "renderer_of",
     "source_of",
@@ -40,20 +38,19 @@ def records_path(settings: RunSettings) -> Path:
 
 
 def source_of(settings: RunSettings) -> Source:
-    """Open where the records are."""
-    options = SourceOptions(labels=settings.labels)
+    """Open what the records come from."""
+    options = SourceOptions(labels=settings.labels, metadata=settings.data.metadata)
     return open_source(records_path(settings), options, name=settings.source)
 
 
-def records_of(settings: RunSettings) -> Iterator[ImageRecord]:
-    """Read the records of a run one by one."""
-    return islice(source_of(settings).records(raise_problem), settings.limit)
+def dataset_of(settings: RunSettings) -> Dataset:
+    """Return the records of a run, selected and joined with captions.
 
-
-def count_of(settings: RunSettings) -> int | None:
-    """Return how many records there will be at most; None where only reading them would tell."""
-    counts = (settings.limit, source_of(settings).count())
-    return min((count for count in counts if count is not None), default=None)
+    Raises:
+        InputError: the records, or the captions, are not there or cannot be read.
+    """
+    captions = Captions(settings.data.captions) if settings.data.captions else None
+    return Dataset(source_of(settings), settings.data.selection(settings.limit), captions)
 
 
 def out_of(settings: RunSettings) -> Path:

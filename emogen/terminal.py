@@ -6,7 +6,7 @@ import io
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
@@ -14,7 +14,7 @@ import typer
 
 from emogen.errors import EmovitError
 
-__all__ = ["Advance", "note", "progress", "run_app", "show_counts"]
+__all__ = ["Advance", "note", "progress", "run_app", "show_counts", "show_remarks"]
 
 PLAIN_INTERVAL_S = 5.0
 
@@ -101,6 +101,12 @@ def _plain(description: str, total: int | None) -> Advance:
             typer.echo(f"{description}: {done}{of}{'  ' + note if note else ''}", err=True)
 
     return advance
+
+
+def show_remarks(remarks: Iterable[str]) -> None:
+    """Print on stderr what is to be known of the data that were read, a line each."""
+    for remark in remarks:
+        typer.echo(f"  {remark}", err=True)
 
 
 def show_counts(kept: Counter[str], rejected: Counter[str]) -> None:

@@ -14,6 +14,7 @@ IMAGES = [
     ("awe", "train", "awe_00002"),
     ("sadness", "test", "sadness_00003"),
 ]
+MIKELS = ["amusement", "anger", "awe", "contentment", "disgust", "excitement", "fear", "sadness"]
 ANNOTATION = {"brightness": 0.6, "colorfulness": 0.4, "scene": "bakery/shop", "object": ["Hat", "Toy"]}
 INFO = {
     "emotion": ["awe", "fear", "sadness"],
@@ -49,12 +50,26 @@ def emoset(folder: Path, *, fields: int = 3, annotations: Mapping[str, Any] | No
             for name, values in INFO.items()
         },
     )
+    return _with_images(folder, IMAGES, fields, annotations or {})
+
+
+def emoset_of(folder: Path, each: int) -> Path:
+    """Write EmoSet's layout with so many training images of each of its eight emotions."""
+    emoset(folder)
+    images = [(emotion, "train", f"{emotion}_{i:05d}") for i in range(each) for emotion in MIKELS]
+    (folder / "test.json").unlink()
+    return _with_images(folder, images, 3, {})
+
+
+def _with_images(
+    folder: Path, images: list[tuple[str, str, str]], fields: int, annotations: Mapping[str, Any]
+) -> Path:
     lists: dict[str, list[list[str]]] = {}
-    for emotion, split, name in IMAGES:
+    for emotion, split, name in images:
         image, annotation = f"image/{emotion}/{name}.jpg", f"annotation/{emotion}/{name}.json"
         row = [emotion, image, annotation] if fields == 3 else [emotion, name, image, annotation]
         lists.setdefault(split, []).append(row)
-        said = {"image_id": name, "emotion": emotion, **ANNOTATION, **(annotations or {}).get(name, {})}
+        said = {"image_id": name, "emotion": emotion, **ANNOTATION, **annotations.get(name, {})}
         write_json(folder / annotation, {key: value for key, value in said.items() if value is not None})
         write_image(folder / image)
     for split, rows in lists.items():
@@ -94,7 +109,6 @@ def csv_table(folder: Path) -> Path:
 PIXEL = bytes.fromhex(
     "47494638396101000100800100000000ffffff21f90401000001002c00000000010001000002024c01003b"
 )
-MIKELS = ["amusement", "anger", "awe", "contentment", "disgust", "excitement", "fear", "sadness"]
 
 
 def hub_table(split: str, *, names: list[str] | None = None, content: bytes = PIXEL) -> Any:

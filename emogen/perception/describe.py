@@ -1,24 +1,18 @@
-"""Completes image records from the pixels, and writes them down: what `emogen describe` does."""
+"""Completes image records from the pixels: what `emogen describe` does before they are written."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-import orjson
-
-from emogen.atomic import replacing, writable_folder
 from emogen.errors import InputError
 from emogen.image_file import read_rgb
 from emogen.perception import objects as object_classes
 from emogen.perception.image_statistics import brightness, colorfulness
 from emogen.schemas import ImageRecord
 
-__all__ = ["DescribeReport", "Problem", "describe", "write_records"]
+__all__ = ["Problem", "describe"]
 
 
 class Problem(NamedTuple):
@@ -31,19 +25,6 @@ class Problem(NamedTuple):
 
     image: str
     message: str
-
-
-@dataclass(frozen=True)
-class DescribeReport:
-    """What `write_records` did.
-
-    Attributes:
-        written: How many records the file holds.
-        problems: The images that it does not hold, in order.
-    """
-
-    written: int
-    problems: tuple[Problem, ...]
 
 
 def describe(
@@ -80,39 +61,6 @@ def describe(
             on_problem(Problem(record.image, str(error)))
 
 
-def write_records(
-    records: Iterable[ImageRecord], folder: Path, out: Path, *, objects: bool = True
-) -> DescribeReport:
-    """Describe the records' images and write them to the JSONL file `out`, its folder made if need be.
-
-    The file appears whole or not at all, and one that is there already is kept where no image can be
-    read. In it, `image` is relative to the file's own folder, so that both can be moved together.
-
-    Args:
-        records: The records; `image` is relative to `folder`.
-        folder: Where the images are.
-        out: The file to write.
-        objects: See `describe`.
-
-    Raises:
-        InputError: `out` cannot be written, or `records` cannot be read.
-        MissingExtraError: as `describe`.
-    """
-    problems: list[Problem] = []
-    written = 0
-    writable_folder(out.parent)
-    described = describe(records, folder, objects=objects, on_problem=problems.append)
-    first = next(described, None)
-    if first is None:
-        return DescribeReport(0, tuple(problems))
-    with replacing(out) as file:
-        for record in chain([first], described):
-            image = Path(os.path.relpath(folder / record.image, out.parent)).as_posix()
-            file.write(_line(record.model_copy(update={"image": image})))
-            written += 1
-    return DescribeReport(written, tuple(problems))
-
-
 def _described(record: ImageRecord, path: Path, *, objects: bool) -> ImageRecord:
     known = record.attributes
     image = read_rgb(path)
@@ -125,10 +73,3 @@ def _described(record: ImageRecord, path: Path, *, objects: bool) -> ImageRecord
     if objects and not known.object and (names := object_classes.object_names(image)):
         found["object"], origin["object"] = names, object_classes.MODEL_NAME
     return record.model_copy(update={"attributes": known.model_copy(update=found), "origin": origin})
-
-
-def _line(record: ImageRecord) -> bytes:
-    fields = record.model_dump(mode="json", exclude_none=True)
-    if not record.attributes.object:
-        del fields["attributes"]["object"]
-    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)

@@ -19,12 +19,14 @@ from emogen.errors import InputError, UnknownNameError
 from emogen.instructions import INSTRUCTIONS
 from emogen.labels import label_set
 from emogen.seeds import DEFAULT_EXAMPLES
+from emogen.settings.data import DataSettings
 from emogen.sources import SOURCES
 
 __all__ = [
     "DEFAULT_CORRECTIONS",
     "DEFAULT_TOKENS_PER_ROW",
     "DEFAULT_TYPES",
+    "DataSettings",
     "LimitSettings",
     "PromptSettings",
     "RunSettings",
@@ -116,7 +118,8 @@ class RunSettings(_Group):
 
     records: Path | None = Field(
         None,
-        description="Records file, folder of images, or data set: image, caption, emotion, attributes.",
+        description="Records file, folder of images, EmoSet-118K's folder, a table (CSV, Parquet, Arrow), "
+        "or hf:owner/name.",
     )
     source: Annotated[str, AfterValidator(_known_source)] | None = Field(
         None, description="Layout of the records, by its name. Default: what is there decides."
@@ -129,7 +132,7 @@ class RunSettings(_Group):
     types: Annotated[tuple[str, ...], BeforeValidator(_texts), AfterValidator(_known_types)] = Field(
         DEFAULT_TYPES, description="Instruction types, comma-separated."
     )
-    limit: int | None = Field(None, gt=0, description="Only the first N records.")
+    limit: int | None = Field(None, gt=0, description="Only the first N records of what is selected.")
     labels: Annotated[tuple[str, ...], BeforeValidator(_known_labels)] | None = Field(
         None, description="Label set of the categorical question, instead of the records'."
     )
@@ -140,6 +143,7 @@ class RunSettings(_Group):
         description="How often a model is shown why its answer was unreadable.",
     )
     prices: Path | None = Field(None, description="A price table of yours (TOML), before the bundled one.")
+    data: DataSettings = DataSettings()
     model: ModelOptions = ModelOptions()
     prompts: PromptSettings = PromptSettings()
     limits: LimitSettings = LimitSettings()

@@ -52,7 +52,7 @@ def value_at(given: object, key: Sequence[str]) -> Any:
 
 
 def with_paths(given: Mapping[str, Any], change: Callable[[Path], Path]) -> dict[str, Any]:
-    """Return nested settings in which `change` was applied to every path."""
+    """Return nested settings in which `change` was applied to every path; a data set of the Hub is none."""
     changed = dict(given)
     for key, field in setting_fields():
         path = value_at(given, key)

@@ -202,7 +202,7 @@ def detect(location: str | Path) -> str:
         raise InputError(
             "no such file or folder",
             where=location,
-            remedy="Name what is there; `emogen describe` makes a records file from a folder of images. "
+            remedy="Name what is there; `emogen records` and `emogen describe` make a records file of it. "
             f"A data set of the Hugging Face Hub is named as {HUB_PREFIX}owner/name.",
         )
     signs = {name: SOURCES.get(name).recognises(path) for name in SOURCES.names()}

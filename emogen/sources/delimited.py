@@ -39,13 +39,17 @@ class DelimitedTable:
         self.names = [name.strip() for name in next(csv.reader([first], delimiter=self._delimiter))]
         self.columns = meanings(self.names, str(path))
 
-    def rows(self, on_problem: OnProblem) -> Iterator[tuple[int, Sequence[str]]]:
+    def rows(self, on_problem: OnProblem | None = None) -> Iterator[tuple[int, Sequence[str]]]:
         """Yield `(line number, cells)` of each row that is not blank.
+
+        Args:
+            on_problem: Told of the columns that mean nothing in a table of images; None for another table.
 
         Raises:
             InputError: the file is not UTF-8, or a quote is never closed.
         """
-        tell_unused(self.names, self.columns, self._path, on_problem)
+        if on_problem is not None:
+            tell_unused(self.names, self.columns, self._path, on_problem)
         try:
             with self._path.open(encoding="utf-8-sig", newline="") as file:
                 reader = csv.reader(file, delimiter=self._delimiter, strict=True)
@@ -60,20 +64,27 @@ class DelimitedTable:
                 f"not valid CSV: {error}", where=f"{self._path}:{reader.line_num}", remedy="Mend this line."
             ) from error
 
+    def row(self, number: int, cells: Sequence[str]) -> dict[str, str]:
+        """Return column → cell of a row.
+
+        Raises:
+            InputError: the row has more or fewer cells than the first line.
+        """
+        if len(cells) != len(self.names):
+            raise InputError(
+                f"{len(cells)} cells, but the first line names {len(self.names)} columns",
+                where=f"{self._path}:{number}",
+                remedy="Put quotes around a text that holds the separator.",
+            )
+        return dict(zip(self.names, cells, strict=True))
+
     def fields(self, number: int, cells: Sequence[str]) -> dict[str, Any]:
         """Return the fields of `ImageNotes` that a row fills.
 
         Raises:
-            InputError: the row has more or fewer cells than the first line, or a number for a label.
+            InputError: as `row`, or the label is a number.
         """
-        where = f"{self._path}:{number}"
-        if len(cells) != len(self.names):
-            raise InputError(
-                f"{len(cells)} cells, but the first line names {len(self.names)} columns",
-                where=where,
-                remedy="Put quotes around a text that holds the separator.",
-            )
-        return fields_of(dict(zip(self.names, cells, strict=True)), self.columns, (), where)
+        return fields_of(self.row(number, cells), self.columns, (), f"{self._path}:{number}")
 
 
 def _unreadable(path: Path, reason: str) -> InputError:

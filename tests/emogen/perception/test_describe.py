@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,8 @@ from PIL import Image
 
 from emogen.errors import InputError
 from emogen.perception import objects
-from emogen.perception.describe import Problem, describe, write_records
+from emogen.perception.describe import Problem, describe
 from emogen.schemas import Attributes, ImageRecord
-from emogen.sources.jsonl import read_jsonl
 
 
 @pytest.fixture
@@ -73,46 +71,11 @@ def test_problem_is_raised_where_nobody_listens(folder: Path) -> None:
         list(describe([record("missing.png")], folder))
 
 
-def test_written_records_can_be_read(folder: Path, tmp_path: Path) -> None:
-    """The file holds the records whole, and its image paths lead from it to the images."""
-    out = tmp_path / "new" / "records.jsonl"
-    before = [record("white.png", caption="Möwe", emotion="awe", split="test"), record("sub/black.png")]
-    report = write_records(before, folder, out)
-    after = list(read_jsonl(out))
-    assert (report.written, report.problems) == (2, ())
-    assert [item.image for item in after] == ["../photographs/white.png", "../photographs/sub/black.png"]
-    assert all((out.parent / item.image).is_file() for item in after)
-    assert (after[0].caption, after[0].emotion, after[0].split) == ("Möwe", "awe", "test")
-
-
-def test_problems_do_not_stop_the_others(folder: Path, tmp_path: Path) -> None:
-    """Broken and missing images are listed in order, and all others are written."""
+def test_problems_do_not_stop_the_others(folder: Path) -> None:
+    """Broken and missing images are told in order, and all others are described."""
+    problems: list[Problem] = []
     names = ["missing.png", "white.png", "broken.png", "sub/black.png"]
-    report = write_records(map(record, names), folder, tmp_path / "records.jsonl")
-    assert report.written == len(list(read_jsonl(tmp_path / "records.jsonl"))) == 2
-    assert [problem.image for problem in report.problems] == ["missing.png", "broken.png"]
-    assert isinstance(report.problems[0], Problem)
-    assert "no such image" in report.problems[0].message
-
-
-def test_same_bytes(folder: Path, tmp_path: Path) -> None:
-    """The same images give the same bytes."""
-    for name in ("a.jsonl", "b.jsonl"):
-        write_records([record("white.png")], folder, tmp_path / name)
-    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
-
-
-def test_earlier_file_survives(folder: Path, tmp_path: Path) -> None:
-    """Neither a broken input nor a run without a single record destroys the earlier file."""
-    out = tmp_path / "records.jsonl"
-    out.write_text("earlier")
-
-    def breaks() -> Iterator[ImageRecord]:
-        yield record("white.png")
-        raise InputError("broken line")
-
-    with pytest.raises(InputError, match="broken line"):
-        write_records(breaks(), folder, out)
-    assert write_records([record("missing.png")], folder, out).written == 0
-    assert out.read_text() == "earlier"
-    assert list(tmp_path.glob(".*")) == []
+    described = list(describe(map(record, names), folder, on_problem=problems.append))
+    assert [item.image for item in described] == ["white.png", "sub/black.png"]
+    assert [problem.image for problem in problems] == ["missing.png", "broken.png"]
+    assert "no such image" in problems[0].message

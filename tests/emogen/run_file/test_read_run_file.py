@@ -153,3 +153,12 @@ def test_a_manifest(tmp_path: Path) -> None:
     )
     settings = settings_of(path)
     assert (settings.records, settings.out, settings.limit) == (tmp_path / "../r.jsonl", tmp_path, None)
+
+
+def test_a_data_set_of_the_hub_is_no_path(tmp_path: Path) -> None:
+    """The name of a data set on the Hub stays as it is, and a selection is said in the group `data`."""
+    path = tmp_path / "run.yaml"
+    path.write_text("records: hf:me/tiny\ndata: {sample: 5%, captions: captions.json}\n")
+    settings = settings_of(path)
+    assert str(settings.records) == "hf:me/tiny"
+    assert (settings.data.sample, settings.data.captions) == ("5%", tmp_path / "captions.json")

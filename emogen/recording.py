@@ -1,0 +1,205 @@
+"""Writes what a data set yields as a records file, and keeps account of what it holds and what it does not."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import orjson
+
+from emogen.atomic import replacing, writable_folder
+from emogen.dataset import Dataset
+from emogen.errors import InputError
+from emogen.perception.describe import describe
+from emogen.schemas import ImageRecord
+from emogen.sources import Problem
+from emogen.sources.folder import IMAGE_SUFFIXES, METADATA_NAMES
+from emogen.sources.problems import ProblemCounts
+
+__all__ = ["Description", "Report", "problems_file", "refuse_place", "write_records"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """That records are to be completed from their images.
+
+    Attributes:
+        objects: Whether to name what is in them, too.
+    """
+
+    objects: bool = True
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `write_records` did.
+
+    Attributes:
+        counts: (split, emotion) → records in the file.
+        problems: What the file does not hold, or holds only in part; images that cannot be read are among it.
+        missing_images: Records whose image file is not there.
+        first_missing: The first of these files.
+    """
+
+    counts: Counter[tuple[str | None, str | None]]
+    problems: ProblemCounts
+    missing_images: int
+    first_missing: str | None
+
+    @property
+    def written(self) -> int:
+        """How many records the file holds."""
+        return self.counts.total()
+
+
+def refuse_place(dataset: Dataset, out: Path) -> None:
+    """Refuse a records file that would replace the user's own, or whose image paths no trainer would take.
+
+    Raises:
+        InputError: either is so.
+    """
+    if out.name in METADATA_NAMES or out.suffix.lower() in IMAGE_SUFFIXES:
+        raise InputError(
+            "is a name that an image or your metadata may have",
+            where=out,
+            remedy="Name it records.jsonl, say.",
+        )
+    if dataset.has_images_inside:
+        return
+    folder, place = _as_written(dataset.source.image_root), _as_written(out.parent)
+    if not folder.is_relative_to(place):
+        raise InputError(
+            f"the images in {dataset.source.image_root} do not lie below its folder, and no trainer takes paths that "
+            "lead upwards",
+            where=out,
+            remedy=f"Write it beside them: --out {dataset.source.image_root.parent / 'records.jsonl'}; "
+            f"or link them to where it is: ln -s {folder} {place}",
+        )
+
+
+def _as_written(path: Path) -> Path:
+    """Return an absolute path whose links are not followed: a link is a way to have a folder below another."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` follows links
+
+
+def problems_file(out: Path) -> Path:
+    """Return where the problems of the records file `out` are listed: `records.problems.jsonl` beside it."""
+    return out.with_name(f"{out.stem}.problems.jsonl")
+
+
+def write_records(
+    dataset: Dataset,
+    out: Path,
+    *,
+    description: Description | None = None,
+    on_record: Callable[[ImageRecord], None] = lambda record: None,
+) -> Report:
+    """Write the records of a data set to the JSONL file `out`, its folder made if need be.
+
+    The file appears whole or not at all, and one that is there already is kept where there is not a single record. In
+    it, `image` is relative to the file's own folder, so that both can be moved together. Images that the source
+    holds itself are written into `<name of the file>-images` beside it.
+
+    Args:
+        dataset: What to write.
+        out: The file to write.
+        description: Completes the records from their images; an image that cannot be read is left out.
+        on_record: Called with each record that was written.
+
+    Raises:
+        EmovitError: `out` cannot be written, or the data set cannot be read.
+    """
+    writable_folder(out.parent)
+    counts: Counter[tuple[str | None, str | None]] = Counter()
+    with _ProblemsFile(problems_file(out)) as problems:
+        records = _opened(dataset, out, description, problems)
+        first = next(records, None)
+        if first is not None:
+            with replacing(out) as file:
+                for record in chain([first], records):
+                    file.write(_line(record))
+                    counts[record.split, record.emotion] += 1
+                    on_record(record)
+    return Report(counts, problems, problems.missing_images, problems.first_missing)
+
+
+class _ProblemsFile(ProblemCounts):
+    """Lists all problems in a file that is there only if there are any."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.missing_images = 0
+        self.first_missing: str | None = None
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._opened = ExitStack()
+
+    def __enter__(self) -> _ProblemsFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(kind, error, trace)
+        if self._file is None and kind is None:
+            # A list of an earlier file's problems would be taken for this one's.
+            self._path.unlink(missing_ok=True)
+
+    def add(self, problem: Problem) -> None:
+        """Take note of a problem, and write it down."""
+        super().add(problem)
+        if self._file is None:
+            self._file = self._opened.enter_context(replacing(self._path))
+        self._file.write(
+            orjson.dumps(
+                {"where": problem.where, "what": problem.what, "left_out": problem.left_out},
+                option=orjson.OPT_APPEND_NEWLINE,
+            )
+        )
+
+    def look_for(self, image: str, path: str) -> None:
+        if "://" not in image and not os.path.exists(path):  # noqa: PTH110 - a Path for each image is slow
+            self.missing_images += 1
+            self.first_missing = self.first_missing or path
+
+
+def _opened(
+    dataset: Dataset, out: Path, description: Description | None, problems: _ProblemsFile
+) -> Iterator[ImageRecord]:
+    """Yield the records as the file holds them."""
+    if dataset.has_images_inside:
+        folder = out.with_name(f"{out.stem}-images")
+        records = dataset.extract(folder, problems.add)
+    else:
+        folder = dataset.source.image_root
+        records = dataset.records(problems.add)
+    if description is not None:
+        records = describe(
+            records,
+            folder,
+            objects=description.objects,
+            on_problem=lambda problem: problems.add(Problem(problem.image, problem.message)),
+        )
+    below = Path(os.path.relpath(folder, out.parent)).as_posix()
+    for record in records:
+        image = record.image
+        if "://" not in image:
+            image = posixpath.normpath(f"{below}/{image}")
+        if description is None:
+            problems.look_for(image, f"{out.parent}/{image}")
+        yield record.model_copy(update={"image": image})
+
+
+def _line(record: ImageRecord) -> bytes:
+    fields = record.model_dump(mode="json", exclude_none=True)
+    if not record.attributes.object:
+        del fields["attributes"]["object"]
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
