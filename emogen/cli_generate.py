@@ -182,9 +182,10 @@ def _dry_run(settings: RunSettings) -> None:
     from emogen.schemas import Usage
 
     dataset = dataset_of(settings)
-    records, requests, prompt_tokens, answer_tokens = 0, 0, 0, 0
+    records, silent, requests, prompt_tokens, answer_tokens = 0, 0, 0, 0, 0
     for prompts in _prompts(settings, dataset.records()):
-        for prompt in prompts:
+        silent += prompts is None
+        for prompt in prompts or ():
             if requests < SHOWN_PROMPTS:
                 _print_prompt(prompt)
             usage = estimated_usage(prompt)
@@ -194,6 +195,10 @@ def _dry_run(settings: RunSettings) -> None:
         records += 1
     show_remarks(dataset.remarks())
     typer.echo(f"{records} records, {requests} requests; nothing was asked")
+    if silent:
+        typer.echo(
+            f"{silent} records say nothing of their image: nothing would be asked about them (no_context)"
+        )
     typer.echo(f"about {prompt_tokens:,} prompt tokens and {answer_tokens:,} answer tokens")
     model = (settings.backend or "").partition(":")[2] or settings.backend or ""
     price = price_of(model, settings.prices)
@@ -208,13 +213,14 @@ def _show_prompts(settings: RunSettings) -> None:
     from emogen.opening import dataset_of
 
     for prompts in _prompts(settings, dataset_of(settings).records()):
-        for prompt in prompts:
-            _print_prompt(prompt)
-        return
+        if prompts is not None:
+            for prompt in prompts:
+                _print_prompt(prompt)
+            return
 
 
-def _prompts(settings: RunSettings, records: Iterator[ImageRecord]) -> Iterator[Iterator[Prompt]]:
-    """Yield what would be asked about each record; no backend is opened."""
+def _prompts(settings: RunSettings, records: Iterator[ImageRecord]) -> Iterator[Iterator[Prompt] | None]:
+    """Yield what would be asked about each record, None for one that says nothing; no backend is opened."""
     from emogen.backends import wants_json
     from emogen.judging import instruction
     from emogen.opening import backend_options, renderer_of
@@ -223,6 +229,9 @@ def _prompts(settings: RunSettings, records: Iterator[ImageRecord]) -> Iterator[
     structured = wants_json(settings.backend, backend_options(settings))
     kinds = [kind for kind in map(instruction, settings.types) if kind.asks_model]
     for record in records:
+        if kinds and not renderer.tells_of(record):
+            yield None
+            continue
         yield (
             cast("AskedInstruction", kind).prompt(record, renderer, structured=structured) for kind in kinds
         )

@@ -14,7 +14,7 @@ from emogen.asking import Answered
 from emogen.backends import Backend
 from emogen.estimates import estimated_usage
 from emogen.instructions import AskedInstruction
-from emogen.judging import CAUSES, Judge, Outcome, provenance_after, provenance_before
+from emogen.judging import CAUSES, Judge, Outcome, no_context, provenance_after, provenance_before
 from emogen.prompts import PromptRenderer
 from emogen.schemas import Completion, ImageInput, ImageRecord, Message, Prompt, Sample, Usage
 
@@ -53,7 +53,8 @@ class Dialogue:
 
     Attributes:
         request: What is to be asked next; None where nothing is.
-        outcome: What came of the last answer; None before the first.
+        outcome: What came of the last answer; None before the first. A record that says nothing of its image is
+            rejected before anything is asked, unless the model sees it.
     """
 
     def __init__(
@@ -69,6 +70,11 @@ class Dialogue:
         structured: bool | None = None,
         tokens_per_row: int | None = None,
     ) -> None:
+        self.request: Request | None = None
+        self.outcome: Outcome | None = None
+        if not images and not renderer.tells_of(record):
+            self.outcome = no_context(record, kind, renderer.context)
+            return
         self._record = record
         self._kind = kind
         self._judge = judge
@@ -89,8 +95,7 @@ class Dialogue:
             "provenance": self._before.model_dump(mode="json"),
             "parameters": backend.parameters if parameters is None else parameters,
         }
-        self.request: Request | None = Request(self._prompt, 0, context)
-        self.outcome: Outcome | None = None
+        self.request = Request(self._prompt, 0, context)
 
     def take(self, answer: Answered) -> None:
         """Read and check the answer to `request`, and decide whether there is another."""

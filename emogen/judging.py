@@ -13,17 +13,20 @@ from emogen.checks.findings import Examiner
 from emogen.checks.refusal import refusal_in
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
+from emogen.prompts import Context
 from emogen.resources import sha256_text
 from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample
 from emogen.sight import UNREADABLE_IMAGE, Sight
 
 __all__ = [
     "CAUSES",
+    "NO_CONTEXT",
     "Instruction",
     "Judge",
     "Outcome",
     "direct_outcome",
     "instruction",
+    "no_context",
     "parameters_of",
     "prompt_sha256",
     "provenance_after",
@@ -33,6 +36,9 @@ __all__ = [
 
 # How a model ended → why its answer cannot be read.
 CAUSES: Final = {"length": "truncated", "max_tokens": "truncated", "refusal": "refusal"}
+
+# Why a row is rejected before anything is asked.
+NO_CONTEXT: Final = "no_context"
 
 Instruction = DirectInstruction | AskedInstruction
 Outcome = Sample | Rejection
@@ -62,6 +68,18 @@ def unreadable_image(record: ImageRecord, kind: Instruction, detail: str) -> Rej
     """Return what comes of a record whose image cannot be shown: nothing was asked."""
     return Rejection(
         record_id=record.id, instruction=kind.name, stage="prompt", reason=UNREADABLE_IMAGE, detail=detail
+    )
+
+
+def no_context(record: ImageRecord, kind: Instruction, context: Context) -> Rejection:
+    """Return what comes of a record that says nothing of its image: whatever a model wrote would be made up."""
+    wanted = {"all": "neither caption nor attributes", "caption": "no caption", "attributes": "no attributes"}
+    return Rejection(
+        record_id=record.id,
+        instruction=kind.name,
+        stage="prompt",
+        reason=NO_CONTEXT,
+        detail=f"the record has {wanted[context]}",
     )
 
 

@@ -67,7 +67,7 @@ def out_of(settings: RunSettings) -> Path:
 def renderer_of(settings: RunSettings) -> PromptRenderer:
     """Return what renders the prompts."""
     prompts = settings.prompts
-    return PromptRenderer(prompts.templates, prompts.seeds, prompts.examples, settings.seed)
+    return PromptRenderer(prompts.templates, prompts.seeds, prompts.examples, settings.seed, prompts.context)
 
 
 def backend_options(settings: RunSettings) -> BackendOptions:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import jinja2
 import jinja2.meta
@@ -26,10 +26,14 @@ import jinja2.sandbox
 from emogen.errors import InputError, shorten
 from emogen.guides import GuideRenderer
 from emogen.resources import bundled_dir, search_path, sha256_text
-from emogen.schemas import ImageInput, ImageRecord, Message, Prompt, Turn, TurnKind
+from emogen.schemas import Attributes, ImageInput, ImageRecord, Message, Prompt, Turn, TurnKind
 from emogen.seeds import DEFAULT_EXAMPLES, Seed, attribute_texts, read_models, seeded_choice
 
-__all__ = ["PromptRenderer"]
+__all__ = ["DEFAULT_CONTEXT", "Context", "PromptRenderer"]
+
+# What of a record a prompt may show; its emotion is shown with each.
+Context = Literal["all", "caption", "attributes"]
+DEFAULT_CONTEXT: Final[Context] = "all"
 
 # What a template sees that differs from record to record.
 OF_THE_RECORD: Final = frozenset({"caption", "emotion", "labels", "attributes"})
@@ -37,8 +41,10 @@ OF_THE_RECORD: Final = frozenset({"caption", "emotion", "labels", "attributes"})
 STATEFUL: Final = frozenset({"namespace", "cycler", "joiner"})
 MOST_OPENINGS: Final = 1024
 REST: Final = "rest of "
-# Instruction type, whether JSON is wanted, whether the model sees, and the examples: what decides an opening.
-_Opening = tuple[str, bool, bool, tuple[str, ...]]
+_NO_ATTRIBUTES: Final = Attributes()
+# Instruction type, whether JSON is wanted, whether the model sees, what it is told, and the examples: what decides an
+# opening.
+_Opening = tuple[str, bool, bool, str, tuple[str, ...]]
 
 
 class _Context(jinja2.runtime.Context):
@@ -78,6 +84,14 @@ class _Chat:
 
 
 _chat: Final[ContextVar[_Chat]] = ContextVar("chat")
+
+
+def _told(record: ImageRecord) -> str:
+    """Return what there is to tell of an image beside its emotion."""
+    has_attributes = record.attributes != _NO_ATTRIBUTES
+    if record.caption:
+        return "caption and attributes" if has_attributes else "caption"
+    return "attributes" if has_attributes else "nothing"
 
 
 def _template_error(name: str, error: Exception) -> InputError:
@@ -120,6 +134,7 @@ class PromptRenderer:
         seeds: Folder whose `<instruction>.jsonl` files replace the bundled ones.
         examples: How many seed examples a prompt shows.
         seed: Varies which examples and guided questions a record gets.
+        context: What of a record is shown; the seed examples stay whole.
     """
 
     def __init__(
@@ -128,11 +143,13 @@ class PromptRenderer:
         seeds: Path | None = None,
         examples: int = DEFAULT_EXAMPLES,
         seed: int = 0,
+        context: Context = DEFAULT_CONTEXT,
     ) -> None:
         self._template_folders = search_path("templates", templates)
         self._seed_folders = search_path("seeds", seeds)
         self.examples = examples
         self.seed = seed
+        self.context = context
         self._seeds: dict[str, tuple[Seed, ...]] = {}
         self._hashes: dict[tuple[str, bool], str] = {}
         self._examples: dict[tuple[str, str], dict[str, Any]] = {}
@@ -250,6 +267,18 @@ class PromptRenderer:
         chosen = seeded_choice(f"{self.seed}/{instruction}/{record_id}", self.examples, len(pool))
         return [pool[i] for i in chosen]
 
+    def shown(self, record: ImageRecord) -> ImageRecord:
+        """Return a record with no more of it than the context lets a prompt show."""
+        if self.context == "caption":
+            return record.model_copy(update={"attributes": Attributes()})
+        if self.context == "attributes":
+            return record.model_copy(update={"caption": None})
+        return record
+
+    def tells_of(self, record: ImageRecord) -> bool:
+        """Return whether a prompt would tell anything of what is in the image: a caption, or an attribute."""
+        return _told(self.shown(record)) != "nothing"
+
     def render(
         self,
         record: ImageRecord,
@@ -279,6 +308,8 @@ class PromptRenderer:
         name = f"{instruction}.j2"
         template_sha256 = self.template_sha256(instruction, guided=guided)
         seeds = self.choose_seeds(instruction, record.id)
+        record = self.shown(record)
+        told = _told(record)
         variables = {
             "caption": record.caption,
             "emotion": record.emotion,
@@ -287,8 +318,9 @@ class PromptRenderer:
             "examples": [self._example(instruction, seed, kinds, answer_json) for seed in seeds],
             "structured": answer_schema is not None,
             "sees": bool(images),
+            "told": told,
         }
-        key = (instruction, answer_schema is not None, bool(images), tuple(seed.id for seed in seeds))
+        key = (instruction, answer_schema is not None, bool(images), told, tuple(seed.id for seed in seeds))
         # A user's template may fail in any way that an expression can.
         try:
             messages = self._messages(name, variables, key)

@@ -61,6 +61,7 @@ IDENTITY: Final = (
     "parameters",
     "examples",
     "seed",
+    "settings.prompts.context",
     "settings.corrections",
     "settings.checks",
 )

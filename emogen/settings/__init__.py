@@ -18,6 +18,7 @@ from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.errors import InputError, UnknownNameError
 from emogen.instructions import INSTRUCTIONS
 from emogen.labels import label_set
+from emogen.prompts import DEFAULT_CONTEXT, Context
 from emogen.seeds import DEFAULT_EXAMPLES
 from emogen.settings.data import DataSettings
 from emogen.sources import SOURCES
@@ -80,6 +81,10 @@ class PromptSettings(_Group):
     templates: Path | None = Field(None, description="Folder of your own templates.")
     seeds: Path | None = Field(None, description="Folder of your own seed examples.")
     examples: int = Field(DEFAULT_EXAMPLES, ge=0, description="Seed examples shown in each prompt.")
+    context: Context = Field(
+        DEFAULT_CONTEXT,
+        description="What of a record a prompt shows beside its emotion: all, caption or attributes.",
+    )
 
 
 class LimitSettings(_Group):

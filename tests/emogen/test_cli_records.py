@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import Emogen
+from openai_stub import REASONING
 from source_layouts import IMAGES, emoset, parquet_folder, write_json
 
 MIKELS = ("amusement", "anger", "awe", "contentment", "disgust", "excitement", "fear", "sadness")
@@ -177,3 +179,31 @@ def test_an_ambiguous_folder(emogen: Emogen, tmp_path: Path) -> None:
     assert "parquet (data/" in ran.err
     assert emogen("records", folder, "--source", "parquet", "--out", out).code == 0
     assert len(lines(out)) == 4
+
+
+def test_generation_from_attributes_alone(
+    emogen: Emogen, tmp_path: Path, answers_file: Callable[..., Path]
+) -> None:
+    """Without captions the attributes are context enough; a record that says nothing is rejected, and nothing asked."""
+    nothing = dict.fromkeys(("brightness", "colorfulness", "scene", "object"))
+    folder = emoset(tmp_path / "EmoSet", annotations={"fear_00001": nothing})
+    script = answers_file(*[{"text": REASONING}] * 3)
+    words = ["generate", folder, "--types", "reasoning", "--backend", f"scripted:{script}"]
+    ran = emogen(*words, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    assert "kept 3: reasoning 3" in ran.out
+    (rejection,) = lines(tmp_path / "run" / "rejections.jsonl")
+    assert (rejection["record_id"], rejection["stage"], rejection["reason"]) == (
+        "fear_00001",
+        "prompt",
+        "no_context",
+    )
+    again = emogen(*words, "--out", tmp_path / "run", "--context", "caption")
+    assert again.code == 2
+    assert "another prompts.context (all, now caption)" in again.err
+    without = emogen(*words, "--out", tmp_path / "without", "--context", "caption")
+    assert without.code == 1
+    assert "rejected 4: no_context 4" in without.out
+    dry = emogen(*words, "--dry-run")
+    assert "4 records, 3 requests" in dry.out
+    assert "1 records say nothing of their image" in dry.out

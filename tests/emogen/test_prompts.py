@@ -12,7 +12,7 @@ from emogen.errors import InputError
 from emogen.guides import GuidedQuestion
 from emogen.instructions.conversation import Conversation
 from emogen.instructions.reasoning import Reasoning
-from emogen.prompts import PromptRenderer
+from emogen.prompts import Context, PromptRenderer
 from emogen.resources import bundled_dir
 from emogen.schemas import Attributes, ImageInput, ImageRecord, Prompt, SeenImage, TurnKind
 from emogen.seeds import attribute_texts, seeded_choice
@@ -503,3 +503,55 @@ def test_prompts_are_the_same_whatever_was_rendered_before() -> None:
                 prompt = kind.prompt(record, used, structured=structured)
 
                 assert prompt == kind.prompt(record, PromptRenderer(), structured=structured)
+
+
+@pytest.mark.parametrize(
+    ("context", "caption", "scene"),
+    [("all", True, True), ("caption", True, False), ("attributes", False, True)],
+)
+def test_context(context: Context, caption: bool, scene: bool) -> None:
+    """A prompt shows what the context names, and of it nothing is left elsewhere in the prompt or the guide."""
+    renderer = PromptRenderer(context=context, examples=0)
+    prompt = reasoning(renderer)
+    shown = json.dumps([message.content for message in prompt.messages])
+    assert ("mends a net" in shown) is caption
+    assert ("fishing harbour" in shown) is scene
+    assert "Emotion: contentment" in shown
+    evidence = {word for turn in prompt.guide for word in turn.evidence}
+    assert (FULL.caption in evidence) is caption
+    assert ("Boat" in evidence) is scene
+    assert renderer.tells_of(FULL)
+
+
+def test_the_system_prompt_names_what_there_is() -> None:
+    """Where there is no caption, the system prompt does not speak of one that was given; the same for attributes."""
+    bare = FULL.model_copy(update={"caption": None})
+    plain = FULL.model_copy(update={"attributes": Attributes()})
+    renderer = PromptRenderer()
+    assert "through a short caption and a list of attributes" in system(reasoning(renderer))
+    assert "through a list of attributes that bear" in system(reasoning(renderer, bare))
+    assert "through a short caption. Speak" in system(reasoning(renderer, plain))
+    assert system(reasoning(renderer, bare)) == system(reasoning(PromptRenderer(context="attributes")))
+    # Rendered again, when the opening of the prompt is known already.
+    assert "through a short caption and a list of attributes" in system(reasoning(renderer))
+
+
+def test_a_picture_alone() -> None:
+    """A model that sees is told of a caption and attributes only where they are there."""
+    seen = Reasoning().prompt(BARE, PromptRenderer(), structured=True, images=(IMAGE,))
+    assert "It comes with the last message. On what is visible" in system(seen)
+
+
+@pytest.mark.parametrize(
+    ("context", "record", "tells"),
+    [
+        ("all", BARE, False),
+        ("all", BARE.model_copy(update={"emotion": "awe"}), False),
+        ("all", BARE.model_copy(update={"attributes": Attributes(brightness=0.0)}), True),
+        ("caption", FULL.model_copy(update={"caption": None}), False),
+        ("attributes", FULL.model_copy(update={"attributes": Attributes()}), False),
+    ],
+)
+def test_what_tells_of_an_image(context: Context, record: ImageRecord, tells: bool) -> None:
+    """A caption or an attribute tells of an image, as far as the context shows it; its emotion alone does not."""
+    assert PromptRenderer(context=context).tells_of(record) is tells
