@@ -66,8 +66,8 @@ class Captions:
             self._by_name.setdefault(plain, caption)
         # File name without its suffix → the names that have it, made when the first record asks for it.
         self._by_stem: dict[str, tuple[str, ...]] | None = None
-        # Name → the record that has its caption, and whether another one may have it, too.
-        self._given: dict[str, tuple[str, bool]] = {}
+        # Name → the image that has its caption.
+        self._given: dict[str, str] = {}
         self.counts = CaptionCounts(repeated=self._repeated)
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ class Captions:
         image = _plain(record.image)
         for name in (record.id, image, _without_suffix(image)):
             if name in self._by_name:
-                return self._claim(name, record.id, exact=True)
+                return self._claim(name, image)
         if self._by_stem is None:
             self._by_stem = _index(self._by_name)
         path = _without_suffix(image)
@@ -109,12 +109,12 @@ class Captions:
         ]
         if len(fitting) > 1:
             raise self._unclear(f"{fitting[0]!r} and {fitting[1]!r} both fit the image {record.image!r}")
-        return self._claim(fitting[0], record.id, exact=False) if fitting else None
+        return self._claim(fitting[0], image) if fitting else None
 
-    def _claim(self, name: str, record_id: str, *, exact: bool) -> str:
-        other, shared = self._given.setdefault(name, (record_id, exact))
-        if other != record_id and not (exact and shared):
-            raise self._unclear(f"{shorten(name)!r} fits both {other!r} and {record_id!r}")
+    def _claim(self, name: str, image: str) -> str:
+        other = self._given.setdefault(name, image)
+        if other != image:
+            raise self._unclear(f"{shorten(name)!r} fits both {other!r} and {image!r}")
         return name
 
     def _unclear(self, what: str) -> InputError:
