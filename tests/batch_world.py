@@ -78,7 +78,6 @@ class World:
             self.plans,
             self.remotes,
             self.terms,
-            settings={"records": "records.jsonl"},
             spent=self.journal.spent(),
             max_cost=max_cost,
         )

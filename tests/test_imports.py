@@ -40,9 +40,10 @@ def command(*words: object) -> str:
         "import emogen.schemas, emogen.protocol, emogen.errors",
         command("--help"),
         command("generate", "--help"),
+        command("batch", "submit", "--help"),
         "import emovit_train",
     ],
-    ids=["emogen", "schemas", "--help", "generate --help", "emovit_train"],
+    ids=["emogen", "schemas", "--help", "generate --help", "batch submit --help", "emovit_train"],
 )
 def test_nothing_heavy_at_start(code: str) -> None:
     """Importing the package and asking for help load no numbers, images, networks or models."""

@@ -61,7 +61,6 @@ CREATE TABLE refused_formats (
     answer_format TEXT PRIMARY KEY,
     detail TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE settings (settings BLOB NOT NULL);
 PRAGMA user_version={SCHEMA_VERSION};
 COMMIT;
 """
@@ -206,16 +205,6 @@ class Plans:
                 remedy="Free some space, then run the same command again.",
             ) from error
 
-    def keep_settings(self, settings: Mapping[str, Any]) -> None:
-        """Keep what the run was told, in place of what was kept before; inside `transaction`."""
-        self._database.execute("DELETE FROM settings")
-        self._database.execute("INSERT INTO settings VALUES (?)", (orjson.dumps(settings),))
-
-    def settings(self) -> dict[str, Any] | None:
-        """Return what the run was told, or None where nothing was ever submitted."""
-        row = self._database.execute("SELECT settings FROM settings").fetchone()
-        return None if row is None else dict(orjson.loads(row[0]))
-
     def next_number(self) -> int:
         """Return the number of the next batch."""
         return int(self._database.execute("SELECT coalesce(max(number), 0) + 1 FROM batches").fetchone()[0])
@@ -266,6 +255,10 @@ class Plans:
     def refused_formats(self) -> dict[str, str]:
         """Return the answer formats that the provider does not do, with what it said."""
         return dict(self._database.execute("SELECT answer_format, detail FROM refused_formats").fetchall())
+
+    def refuse(self, formats: Mapping[str, str]) -> None:
+        """Note answer formats that the provider does not do, with what it said; inside `transaction`."""
+        self._database.executemany("INSERT OR REPLACE INTO refused_formats VALUES (?, ?)", formats.items())
 
     def batches(self) -> list[Batch]:
         """Return all batches, in the order in which they were planned."""
@@ -327,9 +320,7 @@ class Plans:
                 "INSERT OR REPLACE INTO failures VALUES (?, ?, ?)",
                 ((key, failure.reason, failure.detail) for key, failure in failures.items()),
             )
-            self._database.executemany(
-                "INSERT OR REPLACE INTO refused_formats VALUES (?, ?)", refused_formats.items()
-            )
+            self.refuse(refused_formats)
             self._database.execute(
                 "UPDATE batches SET state = ? WHERE number = ?", (State.COLLECTED, batch.number)
             )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from emogen.admission import CostLimitError
 from emogen.batch.drafting import Estimate, Limits, Line, draft
@@ -38,7 +37,6 @@ def submit(
     remotes: Remotes,
     terms: Terms,
     *,
-    settings: Mapping[str, Any],
     spent: float = 0.0,
     max_cost: float | None = None,
     on_planned: Callable[[Estimate], None] = lambda total: None,
@@ -52,7 +50,6 @@ def submit(
         plans: What was submitted before.
         remotes: The way to the provider.
         terms: Who is asked.
-        settings: What the run was told, for whoever collects the answers.
         spent: What the run has cost so far.
         max_cost: Most money that it may cost.
         on_planned: Called with what they take, before anything is sent.
@@ -70,7 +67,6 @@ def submit(
             _refuse_dear(total, spent, plans, terms, max_cost)
 
     with plans.transaction():
-        plans.keep_settings(settings)
         # What is drafted stands among the open batches already.
         total = draft(lines, limits, plans, terms, check)
     on_planned(total)

@@ -363,12 +363,15 @@ def test_generate_beside_open_batches(batches: Batches, batch_stub: BatchStub) -
 def test_two_processes(batches: Batches, batch_stub: BatchStub) -> None:
     """While one process writes into a run folder, others that would are refused; looking is always possible."""
     assert batches.submit().code == 0
+    batch_stub.end(which="batch_1")
     with locked(batches.run):
         for ran in (batches.submit(), batches.collect(), batches.cancel()):
             assert ran.code == 2
             assert "another process is writing into this run folder" in ran.err
-        assert batches.status().code == 5
+        assert batches.status().code == 0
     assert batch_stub.calls.count("create") == 1
+    # What is refused begins nothing.
+    assert "content_of" not in batch_stub.calls
 
 
 def test_other_settings(batches: Batches, batch_stub: BatchStub) -> None:

@@ -232,5 +232,25 @@ def test_a_correction_goes_into_the_next_batch(world: World) -> None:
     assert second.provenance.revision == 0
 
 
+def test_what_was_paid_before_the_formats_were_refused(world: World) -> None:
+    """Where a run comes down to text, what was asked for as JSON before keeps its answer, and what waits goes on."""
+    world.submit(1)
+    world.stub.end()
+    world.collect()
+    world.submit(2)
+    (batch,) = world.plans.open_batches()
+    refused_formats = {name: "HTTP 400: no" for name in ("json_schema", "function_call", "json_object")}
+    with world.plans.transaction():
+        world.plans.refuse(refused_formats)
+    first, second, third = world.rows(3)
+    assert isinstance(first, Sample)
+    assert isinstance(second, Missing)
+    assert isinstance(third, Missing)
+    assert second.waiting
+    assert second.key.hex() in world.stub.submitted()
+    assert (third.waiting, third.request.prompt.answer_schema) == (False, None)
+    assert batch.requests == 1
+
+
 def _all_requests(world: World) -> list[dict[str, Any]]:
     return [line for batch_id in world.stub.batches for line in world.stub.requests(batch_id)]

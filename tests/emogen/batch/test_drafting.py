@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pytest
 from batch_world import World
 
 from emogen.admission import CostLimitError
-from emogen.batch.drafting import Limits, estimate, input_file, lines_of
+from emogen.batch.drafting import Limits, draft, estimate, input_file, lines_of
 from emogen.batch.plans import State
 from emogen.batch.rows import Missing
 
@@ -76,7 +76,9 @@ def test_too_dear(world: World) -> None:
     world.stub.end()
     world.collect()
     assert world.journal.spent() == pytest.approx(0.005)
-    # What was reserved and not used is free again.
+    # Of what was reserved, 0.005 are spent, and the rest is free again.
+    with pytest.raises(CostLimitError, match=r"of 0\.0149 are spent 0\.0050"):
+        world.submit(4, max_cost=0.0149)
     world.submit(4, max_cost=0.015)
     assert len(world.stub.batches) == 2
 
@@ -88,6 +90,11 @@ def test_the_same_request_twice(world: World) -> None:
     world.stub.end()
     world.collect()
     assert world.submit(4).requests == 0
+    twice = chain(world.rows(2, 4).missing(), world.rows(1, 4).missing())
+    with world.plans.transaction():
+        assert draft(lines_of(twice, world.backend), Limits(), world.plans, world.terms, print).requests == 2
     ids = world.stub.submitted()
     assert len(ids) == len(set(ids)) == 4
-    assert {batch.state for batch in world.plans.batches()} == {State.COLLECTED}
+    *submitted, planned = world.plans.batches()
+    assert {batch.state for batch in submitted} == {State.COLLECTED}
+    assert (planned.state, planned.requests) == (State.PLANNED, 2)
