@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import sysconfig
-import venv
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from openai_stub import CONVERSATION
+from own_environment import bare_environment, run
 
 ROOT = Path(__file__).parents[1]
-
-
-def run(*command: object, cwd: Path) -> str:
-    # Python's own variables would lead back to the checkout; pip's lead to the package index.
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "PYTHONNOUSERSITE": "1"}
-    environment |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +43,6 @@ def test_what_is_inside(wheel: Path) -> None:
     rest = {name for name in names - bundled - packages if ".dist-info/" not in name}
     assert (bundled | packages) - names == set()
     assert rest == set()
-
-
-def bare_environment(folder: Path) -> Path:
-    """Make an environment without anything, not even pip; return its interpreter."""
-    venv.create(folder, symlinks=True)
-    return folder / "bin" / "python"
 
 
 def generate(python: Path, empty: Path, types: str, *options: object) -> list[dict[str, object]]:

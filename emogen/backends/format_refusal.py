@@ -16,13 +16,11 @@ import orjson
 
 from emogen.backends import AnswerFormat
 from emogen.backends.chat_reply import HttpReply, message_of
-from emogen.errors import shorten
 
 __all__ = ["format_refusal"]
 
 STATUSES: Final = frozenset({400, 404, 415, 422, 500, 501})
 READ_CHARS: Final = 4000
-SHOWN_CHARS: Final = 160
 
 # llama.cpp makes a grammar of every schema, and says so where it cannot.
 _GRAMMAR: Final = r"\bgrammars?\b|\bsamplers?\b"
@@ -70,7 +68,7 @@ def format_refusal(reply: HttpReply, asked: AnswerFormat, model: str) -> str | N
     plain = re.sub(rf"(?<![\w-]){re.escape(model)}(?![\w-])", " ", said)
     if _OTHER.search(plain) or not _NAMES[asked].search(plain) or not _REFUSES.search(plain):
         return None
-    return f"HTTP {reply.status}: {shorten(message_of(reply.body), SHOWN_CHARS)}"
+    return f"HTTP {reply.status}: {message_of(reply.body)}"
 
 
 def _sentences(raw: bytes) -> Iterator[str]:
