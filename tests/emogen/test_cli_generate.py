@@ -67,7 +67,7 @@ def test_samples_rejections_and_manifest(
     run = tmp_path / "run"
     ran = emogen("generate", records_file(2), "--backend", f"scripted:{script}", "--out", run)
     assert ran.code == 0, ran.err
-    assert ids(run) == ["r0/categorical", "r0/conversation", "r1/categorical", "r1/reasoning"]
+    assert sorted(ids(run)) == ["r0/categorical", "r0/conversation", "r1/categorical", "r1/reasoning"]
     reasons = {(row["record_id"], row["stage"], row["reason"]) for row in rows(run / "rejections.jsonl")}
     assert reasons == {("r0", "parse", "unreadable"), ("r1", "backend", "no_scripted_answer")}
     assert "kept 4: categorical 2, conversation 1, reasoning 1" in ran.out
