@@ -77,15 +77,16 @@ def backend_options(settings: RunSettings) -> BackendOptions:
     )
 
 
-def backend_of(settings: RunSettings) -> Backend | None:
-    """Open the backend; None where no type asks a model and none was named.
+def backend_of(settings: RunSettings, *, is_trial: bool = False) -> Backend | None:
+    """Open the backend, without a key for a trial; None where no type asks a model and none was named.
 
     Raises:
         InputError: a type asks a model, and none was named; lists the choices.
         EmovitError: it cannot be opened.
     """
     if settings.backend is not None:
-        return open_backend(settings.backend, backend_options(settings))
+        options = backend_options(settings).model_copy(update={"is_trial": is_trial})
+        return open_backend(settings.backend, options)
     if any(instruction(name).asks_model for name in settings.types):
         raise InputError("no backend given", remedy=choices())
     return None

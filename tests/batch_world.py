@@ -84,15 +84,14 @@ class World:
 
     def collect(self) -> list[Collection]:
         """Collect all batches that have ended."""
+        return asyncio.run(self.collect_all())
 
-        async def all_of_them() -> list[Collection]:
-            return [
-                await collect(batch, seen, self.plans, self.journal, self.remote)
-                for batch, seen in self._seen()
-                if seen.ended
-            ]
-
-        return asyncio.run(all_of_them())
+    async def collect_all(self) -> list[Collection]:
+        return [
+            await collect(batch, seen, self.plans, self.journal, self.remote)
+            for batch, seen in self._seen()
+            if seen.ended
+        ]
 
     def _seen(self) -> Iterator[tuple[Batch, RemoteBatch]]:
         for batch in self.plans.open_batches():

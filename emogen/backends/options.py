@@ -56,8 +56,10 @@ class BackendOptions(ModelOptions):
         model: The model's name, where the backend has more than one.
         seed: Makes sampling repeatable where the model allows it.
         in_flight: How many requests may be under way; None leaves it to the backend.
+        is_trial: Whether nothing will be asked, so that no key is needed.
     """
 
     model: str | None = None
     seed: int = 0
     in_flight: int | None = None
+    is_trial: bool = False

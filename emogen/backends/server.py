@@ -48,7 +48,7 @@ class Server:
         variable = options.api_key_env or DEFAULT_KEY
         address = address_of(options.base_url if options.base_url is not None else DEFAULT_BASE_URL)
         key = key_in(variable)
-        if not key and not own:
+        if not (key or own or options.is_trial):
             raise CredentialError(
                 f"no key in the environment variable {variable}",
                 remedy=f"Set it (export {variable}=...), or name a server of your own with --base-url.",

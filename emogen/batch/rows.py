@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from emogen.asking import Answered, UnreadableImageError, go_on
+from emogen.backends import blind
 from emogen.backends.openai import OpenAIBackend
 from emogen.batch.plans import Failure, Plans
 from emogen.dialogue import Dialogue, Request
@@ -78,6 +79,9 @@ class Rows:
         sight: Where the images are, if the model is to see them.
         journal: The answers; None where there are none yet.
         plans: The batches; None where there are none yet.
+
+    Raises:
+        InputError: images are to be seen, and the model takes none.
     """
 
     def __init__(
@@ -95,6 +99,8 @@ class Rows:
         journal: Journal | None,
         plans: Plans | None,
     ) -> None:
+        if sight is not None and not backend.sees:
+            raise blind(backend.model)
         self._records = records
         self._kinds = kinds
         self._skip = skip

@@ -46,13 +46,13 @@ def looks(plans: Plans, remotes: Remotes) -> Iterator[tuple[Batch, RemoteBatch]]
             yield batch, remotes.of(batch.terms).retrieve(batch.batch_id)
 
 
-def backend_for(settings: RunSettings) -> OpenAIBackend:
-    """Open the backend of a run.
+def backend_for(settings: RunSettings, *, is_trial: bool = False) -> OpenAIBackend:
+    """Open the backend of a run; a trial needs no key.
 
     Raises:
         InputError: it takes no batches.
     """
-    backend = backend_of(settings)
+    backend = backend_of(settings, is_trial=is_trial)
     # Azure's batches are made otherwise.
     if isinstance(backend, OpenAIBackend) and backend.name != "azure":
         return backend

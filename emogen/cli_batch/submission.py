@@ -23,7 +23,7 @@ __all__ = ["run_submit", "show_estimate"]
 
 def show_estimate(settings: RunSettings, limits: Limits) -> None:
     """Say what the requests would take; nothing is sent or written."""
-    backend, dataset, out = backend_for(settings), dataset_of(settings), settings.out
+    backend, dataset, out = backend_for(settings, is_trial=True), dataset_of(settings), settings.out
     with ExitStack() as opened:
         journal = opened.enter_context(Journal(out / JOURNAL)) if out and (out / JOURNAL).is_file() else None
         plans = opened.enter_context(Plans(out / BATCHES)) if out and (out / BATCHES).is_file() else None

@@ -73,7 +73,7 @@ def batches(
     return Batches(emogen, tmp_path, records_file(4), batch_stub.url)
 
 
-def test_the_way(batches: Batches, batch_stub: BatchStub) -> None:
+def test_the_way(batches: Batches, batch_stub: BatchStub, emogen: Emogen) -> None:
     """Submit, status and collect make the samples that `generate` would, at half the price, and it asks nothing."""
     ran = batches.submit("--types", "categorical,reasoning")
     assert ran.code == 0, ran.err
@@ -101,6 +101,9 @@ def test_the_way(batches: Batches, batch_stub: BatchStub) -> None:
     assert batch_stub.bodies == []
     assert len(batches.samples()) == 8
     assert "batch 1 (batch_1): collected" in batches.status().out
+    before = sorted(map(str, batches.samples()))
+    assert emogen("rebuild", batches.run).code == 0
+    assert sorted(map(str, batches.samples())) == before
 
 
 def test_online_and_batch_are_one(batches: Batches, batch_stub: BatchStub) -> None:
@@ -551,11 +554,14 @@ def test_a_secret_is_in_no_file(
 
 
 def test_a_missing_key(batches: Batches, batch_stub: BatchStub, emogen: Emogen, records_file: Any) -> None:
-    """Without a key OpenAI is not asked, and nothing is written."""
+    """Without a key OpenAI is not asked, and nothing is written; an estimate needs none."""
     ran = emogen("batch", "submit", records_file(1), "--backend", "gpt-6-luna", "--out", batches.run)
     assert ran.code == 4
     assert "no key in the environment variable OPENAI_API_KEY" in ran.err
     assert not batches.run.exists()
+    ran = emogen("batch", "submit", records_file(1), "--backend", "gpt-6-luna", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert "2 requests in 1 batches" in ran.out
 
 
 def test_a_disk_that_refuses(batches: Batches, batch_stub: BatchStub) -> None:
