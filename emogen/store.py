@@ -159,6 +159,8 @@ class RunFolder:
         self.manifest["types"] = list(
             dict.fromkeys([*before.get("types", []), *self.manifest.get("types", [])])
         )
+        if "dedup" in before:
+            self.manifest["dedup"] = before["dedup"]
         for key in PER_TYPE:
             self.manifest[key] = {**(before.get(key) or {}), **(self.manifest.get(key) or {})}
         was, now = before.get("settings"), self.manifest.get("settings")
@@ -239,8 +241,15 @@ def _unasked(rejection: Rejection) -> bool:
     return rejection.stage == "backend" or rejection.reason == UNREADABLE_IMAGE
 
 
-def rewrite(run: Path, outcomes: Iterable[Sample | Rejection]) -> tuple[Counter[str], Counter[str]]:
+def rewrite(
+    run: Path, outcomes: Iterable[Sample | Rejection], *, dedup: dict[str, Any] | None = None
+) -> tuple[Counter[str], Counter[str]]:
     """Replace the rows of a run folder in one piece, and return the new counts of kept and rejected.
+
+    Args:
+        run: The run folder.
+        outcomes: The new rows; the folder is locked while they are made.
+        dedup: For the manifest: how near-duplicates were found among them; None where they were not looked for.
 
     Raises:
         InputError: there is no run, it is open in another process, or it cannot be written.
@@ -250,7 +259,8 @@ def rewrite(run: Path, outcomes: Iterable[Sample | Rejection]) -> tuple[Counter[
         raise InputError("is no run folder", where=run, remedy="Name one that `emogen generate` made.")
     kept: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
-    new = {name: run / f"{name}.new" for name in (SAMPLES, REJECTIONS)}
+    # In this order a crash between the two leaves a row twice rather than nowhere.
+    new = {name: run / f"{name}.new" for name in (REJECTIONS, SAMPLES)}
     try:
         with ExitStack() as opened:
             _lock(opened.enter_context((run / LOCK).open("ab")), run)
@@ -271,6 +281,9 @@ def rewrite(run: Path, outcomes: Iterable[Sample | Rejection]) -> tuple[Counter[
                 "kept": dict(sorted(kept.items())),
                 "rejected": dict(sorted(rejected.items())),
             }
+            manifest.pop("dedup", None)
+            if dedup is not None:
+                manifest["dedup"] = dedup
             write_bytes(run / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise _unwritable(run, error) from error

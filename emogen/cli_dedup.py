@@ -1,0 +1,85 @@
+"""`emogen dedup`: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, cast, get_args
+
+import typer
+
+from emogen.errors import UnknownNameError
+from emogen.terminal import progress
+
+if TYPE_CHECKING:
+    from emogen.dedup.run import Compare, Report
+
+__all__ = ["dedup"]
+
+LEAST_THRESHOLD: Final = 0.3
+
+
+def dedup(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    method: Annotated[
+        str,
+        typer.Option("--method", help="minhash (the same words) or embeddings (the same meaning)."),
+    ] = "minhash",
+    compare: Annotated[
+        str, typer.Option("--compare", help="What of a sample is compared: answers, questions or both.")
+    ] = "answers",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            min=LEAST_THRESHOLD,
+            max=1.0,
+            help="Least score of near-duplicates; default: 0.7 for minhash, 0.95 for embeddings.",
+        ),
+    ] = None,
+    remove: Annotated[
+        bool,
+        typer.Option("--remove", help="Move them to rejections.jsonl; `emogen rebuild` brings them back."),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List them and change nothing.")] = False,
+) -> None:
+    """Find samples that say nearly the same as another; flag them, or remove them.
+
+    Samples of one instruction type are compared, whatever image they are about. Of those alike the one with the first
+    record id stays. minhash: the share of neighbouring word pairs that two texts have in common; with 0.7, about one
+    word in twelve may differ. embeddings: the cosine of sentence embeddings.
+    """
+    from emogen.dedup.run import Compare, find
+    from emogen.dedup.run import dedup as mark
+
+    if compare not in get_args(Compare):
+        raise UnknownNameError("scope", compare, get_args(Compare), where="--compare")
+    scope = cast("Compare", compare)
+    with progress("comparing", None) as advance:
+        if dry_run:
+            report = find(run, method, compare=scope, threshold=threshold, advance=advance)
+        else:
+            report = mark(run, method, compare=scope, threshold=threshold, remove=remove, advance=advance)
+    if dry_run:
+        _list(report)
+    alike = sum(map(len, report.clusters.values()))
+    typer.echo(
+        f"compared {report.compared} samples by their {'questions and answers' if scope == 'both' else scope} "
+        f"({method}, threshold {report.threshold:g}): {alike} near-duplicates of {len(report.clusters)} others"
+    )
+    if not dry_run:
+        _say_what_was_done(report, remove=remove)
+
+
+def _list(report: Report) -> None:
+    for kept, others in report.clusters.items():
+        typer.echo(f"{kept} stays")
+        for other, score in others:
+            typer.echo(f"  {score:.3f} {other}")
+
+
+def _say_what_was_done(report: Report, *, remove: bool) -> None:
+    if report.removed:
+        typer.echo(f"removed {report.removed} to rejections.jsonl; `emogen rebuild` brings them back")
+    if report.flagged:
+        why = ", since the journal does not know them and could not bring them back" if remove else ""
+        typer.echo(f"flagged {report.flagged}{why}")
