@@ -5,6 +5,7 @@
 #   make check               format, lint, types
 #   make test-slow           tests that need the package registry or minutes of time
 #   make bench-generation    measure `emogen generate` beside bare aiohttp, and write the result files
+#   make bench-sources       measure reading and selecting at the size of EmoSet-118K, and write the result files
 #   make readme              run the demonstration and write its output into README.md
 #   make readme-check        run the demonstration and compare it with README.md
 #
@@ -23,10 +24,10 @@ READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow check format readme readme-check bench-generation clean
+.PHONY: help demo test test-slow check format readme readme-check bench-generation bench-sources clean
 
 help:
-	@sed -n '3,15s/^# \{0,1\}//p' Makefile
+	@sed -n '3,16s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -63,6 +64,9 @@ readme-check: $(READY)
 
 bench-generation: $(READY)
 	$(BIN)/python -m benchmarks.generation.measure all
+
+bench-sources: $(READY)
+	$(BIN)/python -m benchmarks.sources.measure
 
 clean:
 	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What reading, selecting and rendering cost at the size of EmoSet-118K."""
