@@ -104,8 +104,8 @@ class ColumnarFile:
                 wanted.append(image)
             elif image and self._has_paths(image):
                 wanted.append(f"{image}.path")
-            with parquet.ParquetFile(self.path) as file:
-                # Without threads, one group of rows is in memory and not several.
+            # By default the whole file is fetched ahead and kept; so, and without threads, it is one group of rows.
+            with parquet.ParquetFile(self.path, pre_buffer=False) as file:
                 yield from file.iter_batches(batch_size=size, columns=wanted, use_threads=False)
             return
         with _arrow_reader(self.path) as (_, parts):

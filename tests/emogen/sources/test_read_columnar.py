@@ -13,7 +13,7 @@ from source_layouts import IMAGES, MIKELS, PIXEL, arrow_folder, hub_table, parqu
 from emogen.errors import InputError, MissingExtraError
 from emogen.labels import LABEL_SETS
 from emogen.schemas import Attributes, ImageRecord
-from emogen.sources import ImagesInside, Problem, detect, open_source, read_records
+from emogen.sources import ImagesInside, Problem, detect, open_source, raise_problem, read_records
 from emogen.sources.shards import split_of
 
 
@@ -163,6 +163,22 @@ def test_rows_without_an_image(tmp_path: Path) -> None:
     records, problems = extract(path, tmp_path / "out")
     assert [record.id for record in records] == ["a"]
     assert ["row 2" in problems[0].where, "row 3" in problems[1].where] == [True, True]
+
+
+def test_only_a_group_of_rows_is_in_memory(tmp_path: Path) -> None:
+    """However long a file with images inside is, no more of it is in memory than one of its groups of rows."""
+    image = {"bytes": PIXEL * 1_000, "path": None}
+    table = pa.table({"image": [image] * 200, "id": [str(number) for number in range(200)]})
+    parquet.write_table(
+        table, tmp_path / "a.parquet", row_group_size=10, compression="none", use_dictionary=False
+    )
+    del table
+    source = open_source(tmp_path / "a.parquet")
+    assert isinstance(source, ImagesInside)
+    before, most = pa.total_allocated_bytes(), 0
+    for _ in source.extract(tmp_path / "out", lambda record: True, raise_problem):
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert 0 < most < 4 * 10 * len(image["bytes"])
 
 
 def test_a_full_disk_ends_the_work(tmp_path: Path) -> None:
