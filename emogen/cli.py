@@ -10,15 +10,12 @@ import typer
 
 from emogen.cli_batch import batch_app
 from emogen.cli_dedup import dedup
+from emogen.cli_export import export
 from emogen.cli_generate import generate
 from emogen.cli_records import describe, records
-from emogen.errors import InputError, UnknownNameError
 from emogen.terminal import run_app, show_counts
 
 __all__ = ["app", "main"]
-
-SHOWN_PROBLEMS = 10
-SPLITS = ("train", "val", "test", "all")
 
 app = typer.Typer(
     name="emogen",
@@ -50,45 +47,7 @@ def rebuild(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     show_counts(kept, rejected)
 
 
-@app.command()
-def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    format: Annotated[str, typer.Option("--format", help="llava or instructblip.")],
-    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
-    split: Annotated[
-        str, typer.Option("--split", help="train (what is not held out), val, test or all.")
-    ] = "train",
-) -> None:
-    """Write a run's samples for another trainer; the same samples always give the same bytes."""
-    from emogen.exporters.export import export as write
-    from emogen.store import JOURNAL, MANIFEST, REJECTIONS, SAMPLES, read_samples
-
-    if split not in SPLITS:
-        raise UnknownNameError("split", split, SPLITS, where="--split")
-    if (
-        run.is_dir()
-        and out.resolve().parent == run.resolve()
-        and out.name in (SAMPLES, REJECTIONS, MANIFEST, JOURNAL)
-    ):
-        raise InputError("is a file of the run itself", where=out, remedy="Name another --out.")
-    chosen, held_out = [], 0
-    for sample in read_samples(run):
-        if split in ("all", sample.record.split or "train"):
-            chosen.append(sample)
-        else:
-            held_out += 1
-    if held_out and not chosen:
-        raise InputError(f"no sample is in the split {split!r}", where=run, remedy="Try --split all.")
-    report = write(chosen, format, out)
-    typer.echo(f"wrote {report.rows} rows of {report.written} samples to {report.path} ({format})")
-    if held_out:
-        typer.echo(f"not in it: {held_out} samples of other splits (--split all takes every one)")
-    if report.left_out:
-        typer.echo(f"left out {report.left_out} samples that {format} could not read:", err=True)
-        for problem in report.skipped[:SHOWN_PROBLEMS]:
-            typer.echo(f"  {problem}", err=True)
-        if len(report.skipped) > SHOWN_PROBLEMS:
-            typer.echo(f"  … and {len(report.skipped) - SHOWN_PROBLEMS} more", err=True)
+app.command()(export)
 
 
 @setup_app.command("local")

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 PICTURE = [
     {"emogen"},
     {"cli"},
-    {"cli_generate", "cli_batch", "cli_dedup", "cli_records"},
+    {"cli_generate", "cli_batch", "cli_dedup", "cli_records", "cli_export"},
     {"cli_options"},
     {"dedup"},
     {"pipeline", "rebuilding", "manifest", "recording", "setup_local", "batch"},
@@ -22,7 +22,7 @@ PICTURE = [
     {"asking", "dataset"},
     {"sources", "perception", "backends", "checks", "store", "exporters"},
     {"instructions"},
-    {"prompts", "admission", "journal", "prices", "estimates", "marks", "selection"},
+    {"prompts", "admission", "journal", "prices", "estimates", "marks", "selection", "stored"},
     {"guides", "sight"},
     {"image_file", "seeds"},
     {"resources", "registry", "terminal"},

@@ -5,16 +5,54 @@ Another package adds a format by one line under `[project.entry-points."emogen.e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from emogen.registry import Registry
-from emogen.schemas import Sample
+from emogen.stored import StoredTurn
 
-__all__ = ["EXPORTERS", "Exporter", "Problem", "Row"]
+__all__ = [
+    "EXPORTERS",
+    "Example",
+    "Exporter",
+    "Images",
+    "Layout",
+    "Part",
+    "PlacedRow",
+    "Problem",
+    "Row",
+    "Turns",
+]
 
 Row = dict[str, Any]
+Turns = Literal["single", "conversation"]
+Images = Literal["reference", "copy", "link", "embed"]
+
+
+class Example(NamedTuple):
+    """What becomes one row: an image with one question and answer, or with a whole conversation.
+
+    Attributes:
+        id: `<record id>/<instruction>`, and `/<turn>` where it is one of several turns of that sample.
+        record_id: The record.
+        instruction: The instruction type.
+        first: The number of its first turn in the sample, from 0.
+        image: How the row names the image: a path with forward slashes.
+        emotion: The labelled emotion.
+        turns: Questions and answers, in dialogue order; at least one.
+    """
+
+    id: str
+    record_id: str
+    instruction: str
+    first: int
+    image: str
+    emotion: str | None
+    turns: Sequence[StoredTurn]
 
 
 @dataclass(frozen=True)
@@ -42,17 +80,91 @@ class Problem:
         return f"{place}{self.field} {self.rule}. {self.remedy}"
 
 
-class Exporter(Protocol):
-    """One format: a file that is a JSON list of rows.
+class PlacedRow(NamedTuple):
+    """One row of a file that is there: where it stands, and what it is."""
+
+    place: str
+    row: object
+
+
+class Part(Protocol):
+    """The rows of one split while they are written; a context manager, which ends the file where all went well."""
+
+    def __enter__(self) -> Part: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def add(self, row: bytes, image: Path | None) -> None:
+        """Write one row.
+
+        Args:
+            row: What `Exporter.row` made, as JSON in one line.
+            image: The image file, where the layout embeds images.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Layout(ABC):
+    """How rows lie on the disk.
 
     Attributes:
+        always_folder: Whether even a single part with its images elsewhere needs a folder.
+        images: What may be done with the images; the first is what is done where nobody says anything.
+        image_prefix: What rows put before the name of an image that lies in the export.
+        images_by_split: Whether the images lie in a folder for each split, which rows do not name.
+        mixed: Whether it is read from one end to the other, so that records must not stand by their ids.
+    """
+
+    always_folder: bool = False
+    images: tuple[Images, ...] = ("reference", "copy", "link")
+    image_prefix: str = "images/"
+    images_by_split: bool = False
+    mixed: bool = False
+
+    @abstractmethod
+    def part(self, folder: Path, split: str, shard_bytes: int) -> Part:
+        """Open the part of one split in the folder of an export."""
+
+    @abstractmethod
+    def single(self, file: Path) -> Part:
+        """Open the only part of an export that is one file; not asked where `always_folder`."""
+
+    @abstractmethod
+    def finish(self, folder: Path, rows: Mapping[str, int]) -> None:
+        """Write what stands beside the parts; `rows` counts those of each split."""
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[PlacedRow]:
+        """Yield the rows of a file or folder, whoever wrote it.
+
+        Raises:
+            InputError: it cannot be read; with the place where the fault is.
+        """
+
+
+class Exporter(Protocol):
+    """One format.
+
+    Attributes:
+        layout: How its rows lie on the disk.
+        turns: What a row may hold; the first is what it holds where nobody says anything.
+        bare_names: Whether rows name images by their file name alone.
+        takes_plain: Whether a row of plain text (no mark of `emogen.exporters.text`, no blank turn, whole characters)
+            and of an image that is there breaks no rule, so that `check_row` need not be asked about it.
         unique: The field whose value must not occur twice in a file, or None.
     """
 
+    layout: Layout
+    turns: tuple[Turns, ...]
+    bare_names: bool
+    takes_plain: bool
     unique: str | None
 
-    def rows(self, sample: Sample) -> Iterator[Row]:
-        """Yield the rows of one sample, in dialogue order, their text unaltered."""
+    def row(self, example: Example) -> Row:
+        """Return the row of one example, its text unaltered."""
         ...
 
     def check_row(self, row: object) -> list[Problem]:

@@ -1,19 +1,27 @@
-"""From samples to a file that a trainer reads."""
+"""From samples to files that a trainer reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from emogen.atomic import replacing
-from emogen.errors import CheckFailedError, InputError, shorten
-from emogen.exporters import EXPORTERS, Exporter, Problem, Row
-from emogen.exporters.json_list import JsonListWriter
-from emogen.exporters.row_check import RowCheck
+from emogen.atomic import replacing_folder, replacing_path
+from emogen.errors import CheckFailedError, EmovitError, InputError
+from emogen.exporters import EXPORTERS, Problem
+from emogen.exporters.drafting import Drafting
+from emogen.exporters.form import MARK, form_of, refuse_to_replace
+from emogen.exporters.left_out import KEPT_PROBLEMS, LeftOut
+from emogen.exporters.options import ExportOptions
+from emogen.exporters.pictures import Pictures
+from emogen.exporters.splits import assign_splits
+from emogen.exporters.spool import spooling
+from emogen.exporters.writing import Writing
 from emogen.schemas import Sample
+from emogen.stored import StoredSample
 
-__all__ = ["ExportReport", "export"]
+__all__ = ["KEPT_PROBLEMS", "ExportReport", "export"]
 
 
 @dataclass(frozen=True)
@@ -21,93 +29,100 @@ class ExportReport:
     """What an export did.
 
     Attributes:
-        path: The file, as named by the caller.
-        rows: Rows in the file.
-        written: Samples in the file, each with all its rows.
-        left_out: Samples that are not in the file, because the consumer could not read them.
-        skipped: Why: at least one problem for each sample left out, in the file's order.
+        path: The file or folder, as named by the caller.
+        rows: Rows written, by split; one file holds those of all splits asked for.
+        written: Samples written, each with all its rows.
+        not_asked: Samples of other instruction types, or with flags that are dropped.
+        other_splits: Samples of other splits than the one asked for.
+        moved: Samples that went into another split than their record says, because another record of the same
+            image is held out.
+        left_out: Samples that the consumer could not read.
+        skipped: Why: at least one problem for each sample left out; the first `KEPT_PROBLEMS` that were met.
     """
 
     path: Path
-    rows: int
+    rows: Mapping[str, int]
     written: int
+    not_asked: int
+    other_splits: int
+    moved: int
     left_out: int
     skipped: tuple[Problem, ...]
 
 
-def export(samples: Iterable[Sample], format: str, out: Path) -> ExportReport:
+def export(
+    samples: Iterable[Sample] | Iterable[StoredSample],
+    format: str,
+    out: Path,
+    options: ExportOptions | None = None,
+) -> ExportReport:
     """Write `samples` to `out`: the same bytes for the same samples, in whatever order they come.
 
-    Rows follow record id, instruction and dialogue order. A sample that breaks a rule of the consumer is left
-    out whole and listed; text is never altered. All samples are in memory meanwhile: they have to be sorted.
+    Rows follow record id, instruction and dialogue order, unless the format is read from one end to the other. A
+    sample that breaks a rule of the consumer is left out whole and listed; text is never altered. In memory is a
+    short entry for each sample, their rows lie on the disk beside `out` meanwhile.
 
     Args:
         samples: What a run kept.
         format: A name of `EXPORTERS`.
-        out: The file to write or replace. It appears, or changes, only when all is written.
+        out: The file or folder to write. It appears, or changes, only when all is written.
+        options: What of the samples, and in which form.
 
     Raises:
-        UnknownNameError: no such format.
-        InputError: there are no samples, or `out` cannot be written.
+        UnknownNameError: no such format, or it cannot have the form that is asked for.
+        InputError: there are no samples, none is asked for, or `out` cannot be written.
         CheckFailedError: not one sample could be written; nothing is.
     """
+    options = options or ExportOptions()
     exporter = EXPORTERS.get(format)()
-    ordered = sorted(samples, key=_order)
-    if not ordered:
-        raise InputError("no samples to export", remedy="Generate some first, or name another run.")
-    skipped: list[Problem] = []
-    written = 0
-    with replacing(out) as file:
-        writer = JsonListWriter(file)
-        for rows, problems in _checked(ordered, exporter):
-            skipped += problems
-            written += not problems
-            for row in () if problems else rows:
-                writer.add(row)
-        writer.close()
-        if not written:
-            raise _nothing_fits(format, out, skipped, len(ordered))
-    return ExportReport(out, writer.rows, written, len(ordered) - written, tuple(skipped))
-
-
-def _order(sample: Sample) -> tuple[object, ...]:
-    """Return what samples are sorted by; of two with one id, the text decides which comes first."""
-    turns = tuple((turn.question, turn.answer) for turn in sample.turns)
-    return sample.record.id, sample.instruction, sample.record.image, turns
-
-
-def _checked(ordered: Iterable[Sample], exporter: Exporter) -> Iterator[tuple[list[Row], list[Problem]]]:
-    """Yield each sample's rows with what is wrong with them."""
-    check = RowCheck(exporter)
-    last_kept: tuple[str, str] | None = None
-    for sample in ordered:
-        rows = list(exporter.rows(sample))
-        places = _places(sample, len(rows))
-        problems = [p for row, place in zip(rows, places, strict=True) for p in check.problems(row, place)]
-        if (sample.record.id, sample.instruction) == last_kept:
-            problems = [_repeated(sample)]
-        if not problems:
-            last_kept = (sample.record.id, sample.instruction)
-            for row, place in zip(rows, places, strict=True):
-                check.remember(row, place)
-        yield rows, problems
-
-
-def _places(sample: Sample, rows: int) -> list[str]:
-    name = shorten(sample.id)
-    return [name] if rows == 1 else [f"{name} (turn {turn + 1} of {rows})" for turn in range(rows)]
-
-
-def _repeated(sample: Sample) -> Problem:
-    rule = "must occur once: another sample of the same record and instruction is in the file"
-    return Problem(
-        "id", rule, "Give each record its own id, or export one run at a time.", shorten(sample.id)
+    form = form_of(format, exporter, options)
+    if form.folder:
+        refuse_to_replace(out, overwrite=options.overwrite)
+    pictures = Pictures(
+        options.image_root, form.images, exporter.layout.image_prefix, bare_names=exporter.bare_names
+    )
+    left_out = LeftOut()
+    drafting = Drafting(exporter, options, form.turns, pictures, left_out)
+    writing = Writing(exporter, options, form, pictures, left_out)
+    draft: AbstractContextManager[Path] = replacing_folder(out) if form.folder else replacing_path(out)
+    with draft as work, spooling(work if form.folder else work.parent) as spool:
+        drafting.draft(samples, spool)
+        pictures.settle_names()
+        assign_splits(pictures, options.split_by, options.split_seed)
+        writing.write(spool, work, out)
+        if not writing.written:
+            raise _nothing_written(format, out, options, drafting, writing)
+        if form.folder:
+            exporter.layout.finish(work, writing.rows)
+            (work / MARK).touch()
+    return ExportReport(
+        path=out,
+        rows=dict(writing.rows),
+        written=writing.written,
+        not_asked=drafting.not_asked,
+        other_splits=writing.other_splits,
+        moved=writing.moved,
+        left_out=left_out.samples,
+        skipped=tuple(sorted(left_out.problems, key=lambda problem: problem.place)),
     )
 
 
-def _nothing_fits(format: str, out: Path, skipped: Sequence[Problem], samples: int) -> CheckFailedError:
-    return CheckFailedError(
-        f"not one of {samples} samples can be written as {format}; the first: {skipped[0]}",
-        where=out,
-        remedy="Nothing was written.",
-    )
+def _nothing_written(
+    format: str, out: Path, options: ExportOptions, drafting: Drafting, writing: Writing
+) -> EmovitError:
+    """Return why there is nothing to write."""
+    left_out = drafting.left_out
+    if left_out.samples:
+        return CheckFailedError(
+            f"not one of {left_out.samples} samples can be written as {format}; the first: {left_out.problems[0]}",
+            where=out,
+            remedy="Nothing was written.",
+        )
+    if writing.other_splits:
+        return InputError(f"no sample is in the split {options.split!r}", remedy="Try --split all.")
+    if drafting.not_asked:
+        return InputError(
+            f"none of {drafting.met} samples is of the types and flags asked for",
+            remedy="Try without --types and --flags.",
+        )
+    return InputError("no samples to export", remedy="Generate some first, or name another run.")

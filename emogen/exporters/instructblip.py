@@ -11,57 +11,56 @@ that; raise `max_words` where questions are longer. Each row stands alone: earli
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from emogen.errors import shorten
-from emogen.exporters import Problem, Row
-from emogen.exporters.images import check_image, image_path
+from emogen.exporters import Example, Layout, Problem, Row, Turns
+from emogen.exporters.conversations import not_an_object
+from emogen.exporters.images import check_image
+from emogen.exporters.json_list import JsonList
 from emogen.exporters.text import check_text, check_unicode
 from emogen.resources import sha256_text
-from emogen.schemas import Sample
 
 __all__ = ["InstructBlip", "question_id"]
 
 
-def question_id(sample: Sample, turn: int) -> int:
+def question_id(record_id: str, instruction: str, turn: int) -> int:
     """Return a number for turn `turn` (from 0) of a sample, the same in every export that holds it.
 
     63 bits, because LAVIS collates it to a tensor of int64 and calls `.item()` on it; from a hash, so that it
     stays when other samples are added. Among a million rows the chance of two alike is 1 in 18 million, and
     the export would list the second.
     """
-    return int(sha256_text(sample.record.id, sample.instruction, str(turn))[:16], 16) >> 1
+    return int(sha256_text(record_id, instruction, str(turn))[:16], 16) >> 1
 
 
-@dataclass(frozen=True)
 class InstructBlip:
     """InstructBLIP (LAVIS): VQA annotations, one question and answer a row."""
 
+    layout: Layout = JsonList()
+    turns: tuple[Turns, ...] = ("single",)
+    bare_names: bool = False
+    takes_plain: bool = True
     # `VQATask` drops all but one result of a question_id.
     unique: str | None = "question_id"
 
-    def rows(self, sample: Sample) -> Iterator[Row]:
-        """Yield a row a turn: `{question_id, question, image, answer: [str], dataset}`.
+    def row(self, example: Example) -> Row:
+        """Return `{question_id, question, image, answer: [str], dataset}`.
 
         `dataset` tells the kinds of instruction apart (`emogen-reasoning`); LAVIS does not read it.
         """
-        for index, turn in enumerate(sample.turns):
-            yield {
-                "question_id": question_id(sample, index),
-                "question": turn.question,
-                "image": image_path(sample.record),
-                "answer": [turn.answer],
-                "dataset": f"emogen-{sample.instruction}",
-            }
+        turn = example.turns[0]
+        return {
+            "question_id": question_id(example.record_id, example.instruction, example.first),
+            "question": turn.question,
+            "image": example.image,
+            "answer": [turn.answer],
+            "dataset": f"emogen-{example.instruction}",
+        }
 
     def check_row(self, row: object) -> list[Problem]:
         """Return the rules of LAVIS's VQA data sets that a row breaks."""
         if not isinstance(row, dict):
-            return [
-                Problem(
-                    "row", f"must be an object, not {shorten(repr(row), 40)}", "Write {...} for each row."
-                )
-            ]
+            return not_an_object(row)
         return [
             *_check_question_id(row.get("question_id")),
             *check_text("question", row.get("question")),

@@ -1,53 +1,75 @@
-"""A JSON list, written row by row, and read with the line on which each row begins."""
+"""The layout of most trainers: one JSON list, a row a line, read with the line on which each row begins."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, NoReturn
-
-import orjson
+from types import TracebackType
+from typing import NoReturn
 
 from emogen.errors import InputError, shorten
-from emogen.exporters import Row
+from emogen.exporters import Layout, PlacedRow
+from emogen.exporters.options import SPLITS
 
-__all__ = ["JsonListWriter", "ListItem", "read_json_list"]
+__all__ = ["JsonList", "JsonListPart", "read_json_list"]
 
+_BUFFER_BYTES = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
 
 
-class ListItem(NamedTuple):
-    """One item of a list in a file: its line (from 1), its number (from 0) and its value."""
+class JsonListPart:
+    """Writes rows as one JSON list, a line each, holding none of them."""
 
-    line: int
-    number: int
-    value: object
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb", buffering=_BUFFER_BYTES)
+        self._before = b"[\n"
 
+    def __enter__(self) -> JsonListPart:
+        return self
 
-@dataclass
-class JsonListWriter:
-    """Writes rows as one JSON list, a line each, holding none of them.
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._file:
+            if kind is None:
+                self._file.write(b"\n]\n")
 
-    Attributes:
-        rows: How many were written.
-    """
-
-    file: BinaryIO
-    rows: int = field(default=0, init=False)
-
-    def add(self, row: Row) -> None:
+    def add(self, row: bytes, image: Path | None) -> None:
         """Write one row."""
-        self.file.write(b",\n" if self.rows else b"[\n")
-        self.file.write(orjson.dumps(row))
-        self.rows += 1
+        self._file.write(self._before + row)
+        self._before = b",\n"
 
-    def close(self) -> None:
-        """Write the end of the list; the file stays open."""
-        self.file.write(b"\n]\n" if self.rows else b"[]\n")
+
+@dataclass(frozen=True)
+class JsonList(Layout):
+    """One file, or a folder of `train.json`, `val.json` and `test.json` with the images in `images/`."""
+
+    def part(self, folder: Path, split: str, shard_bytes: int) -> JsonListPart:
+        """Open the list of one split."""
+        return self.single(folder / f"{split}.json")
+
+    def single(self, file: Path) -> JsonListPart:
+        """Open the only list."""
+        return JsonListPart(file)
+
+    def finish(self, folder: Path, rows: Mapping[str, int]) -> None:
+        """Write nothing: a list needs nothing beside it."""
+
+    def read(self, path: Path) -> Iterator[PlacedRow]:
+        """Yield the rows of a list, or of each list of an export."""
+        if not path.is_dir():
+            yield from read_json_list(path)
+            return
+        files = [file for split in SPLITS if (file := path / f"{split}.json").is_file()]
+        if not files:
+            names = ", ".join(f"{split}.json" for split in SPLITS)
+            raise InputError(f"holds none of {names}", where=path, remedy="Name an export, or a file.")
+        for file in files:
+            yield from read_json_list(file)
 
 
 @dataclass
@@ -94,8 +116,10 @@ class _Cursor:
         )
 
 
-def read_json_list(path: Path) -> Iterator[ListItem]:
-    """Yield the items of a JSON list with their places. The file's text is in memory meanwhile.
+def read_json_list(path: Path) -> Iterator[PlacedRow]:
+    """Yield the rows of a JSON list, each with its line (from 1) and number (from 0).
+
+    The file's text is in memory meanwhile.
 
     Raises:
         InputError: the file cannot be read, is not UTF-8 or not one whole JSON list; with line and column.
@@ -108,7 +132,7 @@ def read_json_list(path: Path) -> Iterator[ListItem]:
     more = cursor.peek() != "]"
     while more:
         cursor.peek()
-        yield ListItem(cursor.line, number, cursor.value())
+        yield PlacedRow(f"{path}:{cursor.line}: row {number}", cursor.value())
         number += 1
         following = cursor.peek()
         if following not in {",", "]"}:

@@ -7,98 +7,45 @@ masked or trained without its picture, with at most a line in the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
-from emogen.errors import shorten
-from emogen.exporters import Problem, Row
-from emogen.exporters.images import check_image, image_path
-from emogen.exporters.text import IMAGE_TOKEN, check_text, check_unicode
-from emogen.schemas import Sample
+from emogen.exporters import Example, Layout, Problem, Row, Turns
+from emogen.exporters.conversations import Consumer, check_conversation, conversation, not_an_object
+from emogen.exporters.images import check_image
+from emogen.exporters.json_list import JsonList
+from emogen.exporters.text import check_unicode
 
 __all__ = ["Llava"]
 
-_ROLES = ("human", "gpt")
+_LLAVA = Consumer(
+    "LLaVA",
+    odd="masks a question without an answer",
+    missing="trains the row without its picture",
+)
 
 
-@dataclass(frozen=True)
 class Llava:
-    """LLaVA: one conversation a sample, the picture in its first turn."""
+    """LLaVA: one conversation a row, the picture in its first turn."""
 
+    layout: Layout = JsonList()
+    turns: tuple[Turns, ...] = ("conversation", "single")
+    bare_names: bool = False
+    takes_plain: bool = True
     # LLaVA does not read `id`, and its own published sets repeat some.
     unique: str | None = None
 
-    def rows(self, sample: Sample) -> Iterator[Row]:
-        """Yield one row: `{id, image, conversations: [{from, value}]}`."""
-        texts = [text for turn in sample.turns for text in (turn.question, turn.answer)]
-        texts[0] = f"{IMAGE_TOKEN}\n{texts[0]}"
-        turns = [{"from": _ROLES[index % 2], "value": text} for index, text in enumerate(texts)]
-        yield {"id": sample.id, "image": image_path(sample.record), "conversations": turns}
+    def row(self, example: Example) -> Row:
+        """Return `{id, image, conversations: [{from, value}]}`."""
+        return {
+            "id": example.id,
+            "image": example.image,
+            "conversations": conversation(example.turns, image=True),
+        }
 
     def check_row(self, row: object) -> list[Problem]:
         """Return the rules of LLaVA's loader that a row breaks."""
         if not isinstance(row, dict):
-            return [
-                Problem(
-                    "row", f"must be an object, not {shorten(repr(row), 40)}", "Write {...} for each row."
-                )
-            ]
-        problems = [*check_unicode("id", row.get("id"))]
-        if "image" in row:
-            problems += check_image(row["image"])
-        problems += _check_turns(row.get("conversations"), has_image="image" in row)
-        return problems
-
-
-def _check_turns(turns: object, *, has_image: bool) -> Iterator[Problem]:
-    if not isinstance(turns, list) or not turns:
-        seen = "missing" if turns is None else shorten(repr(turns), 40)
-        yield Problem(
-            "conversations", f"must be a list of turns, not {seen}", "Write a question and its answer."
-        )
-        return
-    for index, turn in enumerate(turns):
-        field = f"conversations[{index}]"
-        if isinstance(turn, dict):
-            yield from _check_turn(field, turn, index, pictures=int(has_image and index == 0))
-        else:
-            yield Problem(field, f"must be an object, not {shorten(repr(turn), 40)}", "Write {from, value}.")
-    if len(turns) % 2:
-        yield Problem(
-            "conversations",
-            f"must have an even number of turns, not {len(turns)}: LLaVA masks a question without an answer",
-            "Add the missing turn, or take the odd one out.",
-        )
-
-
-def _check_turn(field: str, turn: dict[str, Any], index: int, *, pictures: int) -> Iterator[Problem]:
-    wanted = _ROLES[index % 2]
-    if turn.get("from") != wanted:
-        yield Problem(
-            f"{field}.from",
-            f"must be {wanted!r}, not {shorten(repr(turn.get('from')), 40)}",
-            "Let human and gpt take turns, human first.",
-        )
-    value = turn.get("value")
-    if not isinstance(value, str):
-        yield from check_text(f"{field}.value", value)
-        return
-    yield from _check_pictures(f"{field}.value", value.count(IMAGE_TOKEN), pictures)
-    # LLaVA cuts the token out and puts it in front, so the text is what remains.
-    yield from check_text(f"{field}.value", value.replace(IMAGE_TOKEN, ""))
-
-
-def _check_pictures(field: str, found: int, wanted: int) -> Iterator[Problem]:
-    if found < wanted:
-        rule = f"must hold {IMAGE_TOKEN!r} once: without it LLaVA trains the row without its picture"
-        remedy = f"Begin the first human turn with '{IMAGE_TOKEN}\\n', or take the key image out."
-        yield Problem(field, rule, remedy)
-    if found > wanted:
-        rule = (
-            f"must hold {IMAGE_TOKEN!r} once, not {found} times"
-            if wanted
-            else f"must not hold {IMAGE_TOKEN!r}"
-        )
-        where = "it stands once in the first human turn of a row with the key image, and nowhere else"
-        yield Problem(field, f"{rule}: {where}", "Reword the text, or leave the turn out.")
+            return not_an_object(row)
+        return [
+            *check_unicode("id", row.get("id")),
+            *(check_image(row["image"]) if "image" in row else ()),
+            *check_conversation(row.get("conversations"), _LLAVA, image="image" in row),
+        ]

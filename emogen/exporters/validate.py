@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from emogen.exporters import EXPORTERS, Problem
-from emogen.exporters.json_list import read_json_list
 from emogen.exporters.row_check import RowCheck
 
 __all__ = ["validate"]
@@ -14,24 +13,23 @@ __all__ = ["validate"]
 def validate(path: Path, format: str) -> list[Problem]:
     """Return every rule of the consumer that a file breaks, in the file's order; empty means that it loads.
 
-    Each problem's place is `<path>:<line>: row <number>`, lines from 1 and rows from 0. Whether the pictures
-    exist is not looked at: the image folder is the trainer's business.
+    Each problem's place names the file, and the line (from 1) and row (from 0) in it. Whether the pictures exist
+    is not looked at: the image folder is the trainer's business.
 
     Args:
-        path: A JSON list, written by whomever.
+        path: A file, or the folder of an export, by whomever.
         format: A name of `EXPORTERS`.
 
     Raises:
         UnknownNameError: no such format.
-        InputError: the file cannot be read or is not a JSON list; with line and column.
+        InputError: the file cannot be read, or is not laid out as the format is; with the place.
     """
-    check = RowCheck(EXPORTERS.get(format)())
+    exporter = EXPORTERS.get(format)()
+    check = RowCheck(exporter)
     problems: list[Problem] = []
     rows = 0
-    for line, number, row in read_json_list(path):
-        place = f"{path}:{line}: row {number}"
+    for place, row in exporter.layout.read(path):
         problems += check.problems(row, place)
-        check.remember(row, place)
         rows += 1
     if not rows:
         problems.append(Problem("list", "must hold at least one row", "Export some samples.", f"{path}:1"))

@@ -28,7 +28,16 @@ def test_the_file_is_the_golden_one(format: str, samples: list[Sample], tmp_path
 def test_the_report_counts_rows_and_samples(samples: list[Sample], tmp_path: Path) -> None:
     """The report tells samples from the rows that they became."""
     out = tmp_path / "out.json"
-    assert export(samples, "instructblip", out) == ExportReport(out, 5, 3, 0, ())
+    assert export(samples, "instructblip", out) == ExportReport(
+        path=out,
+        rows={"all": 5},
+        written=3,
+        not_asked=0,
+        other_splits=0,
+        moved=0,
+        left_out=0,
+        skipped=(),
+    )
 
 
 def test_a_sample_that_breaks_a_rule_is_left_out_whole_and_listed(make_sample: Any, tmp_path: Path) -> None:
@@ -40,7 +49,7 @@ def test_a_sample_that_breaks_a_rule_is_left_out_whole_and_listed(make_sample: A
     )
     out = tmp_path / "out.json"
     report = export([bad, make_sample("good")], "instructblip", out)
-    assert (report.rows, report.written, report.left_out) == (1, 1, 1)
+    assert (report.rows, report.written, report.left_out) == ({"all": 1}, 1, 1)
     assert [(problem.place, problem.field) for problem in report.skipped] == [
         ("bad/conversation (turn 2 of 2)", "question"),
         ("bad/conversation (turn 2 of 2)", "answer[0]"),

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from emogen.exporters.examples import examples_of
 from emogen.exporters.instructblip import InstructBlip, question_id
 from emogen.schemas import Sample
+from emogen.stored import as_stored
 
 GOOD: dict[str, Any] = {
     "question_id": 1,
@@ -20,7 +22,7 @@ GOOD: dict[str, Any] = {
 
 def test_a_turn_is_one_row(samples: list[Sample]) -> None:
     """Each question-answer pair stands in a row of its own, in dialogue order."""
-    rows = list(InstructBlip().rows(samples[0]))
+    rows = [InstructBlip().row(example) for example in examples_of(as_stored(samples[0]), "a.jpg", "single")]
     assert [(row["question"], row["answer"]) for row in rows] == [
         (turn.question, [turn.answer]) for turn in samples[0].turns
     ]
@@ -28,10 +30,14 @@ def test_a_turn_is_one_row(samples: list[Sample]) -> None:
 
 def test_question_ids_are_unique_and_stay(samples: list[Sample]) -> None:
     """A turn keeps its number whatever else is exported, and no two turns share one."""
-    numbers = [row["question_id"] for sample in samples for row in InstructBlip().rows(sample)]
+    numbers = [
+        InstructBlip().row(example)["question_id"]
+        for sample in samples
+        for example in examples_of(as_stored(sample), "a.jpg", "single")
+    ]
     assert len(set(numbers)) == 5
     assert all(0 <= number < 2**63 for number in numbers)
-    assert question_id(samples[0], 0) == numbers[0] == 1764790060132296236
+    assert question_id("rocket", "conversation", 0) == numbers[0] == 1764790060132296236
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from emogen.exporters.examples import examples_of
 from emogen.exporters.llava import Llava
+from emogen.stored import as_stored
 
 GOOD: dict[str, Any] = {
     "id": "a/conversation",
@@ -38,7 +40,7 @@ def without(key: str) -> dict[str, Any]:
 
 def test_a_sample_is_one_row_with_the_picture_once_and_first(make_sample: Any) -> None:
     """The picture's token opens the first human turn and stands nowhere else."""
-    (row,) = Llava().rows(make_sample("a"))
+    row = Llava().row(examples_of(as_stored(make_sample("a")), "photos/a.jpg", "conversation")[0])
     assert row == {
         "id": "a/conversation",
         "image": "photos/a.jpg",

@@ -90,8 +90,10 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         validate(path, "llava")
 
 
-@pytest.mark.parametrize("name", ["missing.json", ""])
-def test_a_file_that_cannot_be_read_is_refused(name: str, tmp_path: Path) -> None:
-    """A missing file and a folder are our error."""
-    with pytest.raises(InputError, match="cannot be read"):
+@pytest.mark.parametrize(
+    ("name", "message"), [("missing.json", "cannot be read"), ("", "holds none of train")]
+)
+def test_a_file_that_cannot_be_read_is_refused(name: str, message: str, tmp_path: Path) -> None:
+    """A missing file and a folder that is no export are our error."""
+    with pytest.raises(InputError, match=message):
         validate(tmp_path / name, "llava")

@@ -1,0 +1,153 @@
+"""`emogen export`: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
+
+import typer
+
+from emogen.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from emogen.exporters.export import ExportReport
+    from emogen.exporters.options import ExportOptions
+
+__all__ = ["export"]
+
+SHOWN_PROBLEMS: Final = 10
+MEGABYTE: Final = 1_000_000
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder, or a file of samples.")],
+    format: Annotated[str, typer.Option("--format", help="llava, instructblip, ... ; see the README.")],
+    out: Annotated[Path, typer.Option("--out", help="The file or folder to write.")],
+    turns: Annotated[
+        str | None,
+        typer.Option("--turns", help="single (a row per question) or conversation; default: the format's."),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images", help="reference, copy, link or embed: where the images are; default: the format's."
+        ),
+    ] = None,
+    image_root: Annotated[
+        Path | None, typer.Option("--image-root", help="Folder of the images; default: the run's.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split", help="train (what is not held out), val, test or all; default: train, or all."
+        ),
+    ] = None,
+    split_by: Annotated[
+        str | None,
+        typer.Option(
+            "--split-by", help="Shares of train, val and test for images without a split: 0.9,0.05,0.05"
+        ),
+    ] = None,
+    split_seed: Annotated[int, typer.Option("--split-seed", help="Divides the images in another way.")] = 0,
+    types: Annotated[
+        str | None, typer.Option("--types", help="Instruction types, comma-separated; default: all.")
+    ] = None,
+    flags: Annotated[
+        str,
+        typer.Option("--flags", help="keep or drop flagged samples; by reason: drop:length,refusal"),
+    ] = "keep",
+    shard_mb: Annotated[
+        int, typer.Option("--shard-size", min=1, help="Megabytes of a shard, where the format has shards.")
+    ] = 500,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a folder that an earlier export made.")
+    ] = False,
+) -> None:
+    """Write a run's samples for another trainer; the same samples always give the same bytes.
+
+    An image is in one split only, with all its records and with every copy of its file. --split-by, and --images copy
+    or link, make a folder with a part for each split.
+    """
+    from emogen.exporters.export import export as write
+    from emogen.exporters.options import SPLITS, ExportOptions, flag_rule, fractions
+    from emogen.stored import stored_samples
+
+    samples = _samples_file(run)
+    _refuse_place(run, out)
+    shares = fractions(split_by) if split_by else None
+    options = ExportOptions(
+        turns=_one_of("turns", turns),
+        images=_one_of("images", images),
+        image_root=image_root or _image_root(samples),
+        split=_split(split or ("all" if shares else "train"), SPLITS),
+        split_by=shares,
+        split_seed=split_seed,
+        types=frozenset(name.strip() for name in types.split(",")) if types else None,
+        flags=flag_rule(flags),
+        shard_bytes=shard_mb * MEGABYTE,
+        overwrite=overwrite,
+    )
+    _show(write(stored_samples(samples), format, out, options), format, options)
+
+
+def _samples_file(run: Path) -> Path:
+    from emogen.store import SAMPLES
+
+    path = run / SAMPLES if run.is_dir() or not run.suffix else run
+    if not path.is_file():
+        raise InputError("no samples there", where=path, remedy="Make them with `emogen generate`.")
+    return path
+
+
+def _refuse_place(run: Path, out: Path) -> None:
+    """Refuse to replace what is exported, or the folder that it lies in."""
+    from emogen.store import JOURNAL, MANIFEST, REJECTIONS, SAMPLES
+
+    own = {run.resolve()} | {run.resolve() / name for name in (SAMPLES, REJECTIONS, MANIFEST, JOURNAL)}
+    if out.resolve() in own:
+        raise InputError("is a file of the run itself", where=out, remedy="Name another --out.")
+
+
+def _image_root(samples: Path) -> Path:
+    """Return the folder that the run's image paths start from."""
+    from emogen.store import read_manifest
+
+    root = (read_manifest(samples.parent) or {}).get("image_root")
+    return samples.parent / root if isinstance(root, str) else samples.parent
+
+
+def _one_of(option: str, value: str | None) -> Any:
+    from emogen import exporters
+
+    known = get_args(exporters.Turns if option == "turns" else exporters.Images)
+    if value is not None and value not in known:
+        raise UnknownNameError(f"value of --{option}", value, known, where=f"--{option}")
+    return value
+
+
+def _split(value: str, known: tuple[str, ...]) -> Any:
+    if value not in (*known, "all"):
+        raise UnknownNameError("split", value, (*known, "all"), where="--split")
+    return value
+
+
+def _show(report: ExportReport, format: str, options: ExportOptions) -> None:
+    rows = sum(report.rows.values())
+    parts = ", ".join(f"{split} {count}" for split, count in sorted(report.rows.items()) if split != "all")
+    typer.echo(f"wrote {rows} rows of {report.written} samples to {report.path} ({format})")
+    if parts:
+        typer.echo(f"  {parts}")
+    if report.not_asked:
+        typer.echo(f"not in it: {report.not_asked} samples of other types, or with flags that are dropped")
+    if report.other_splits:
+        typer.echo(f"not in it: {report.other_splits} samples of other splits (--split all takes every one)")
+    if report.moved:
+        typer.echo(
+            f"held out with another record of the same image: {report.moved} samples that say otherwise"
+        )
+    if report.left_out:
+        typer.echo(f"left out {report.left_out} samples that {format} could not read:", err=True)
+        for problem in report.skipped[:SHOWN_PROBLEMS]:
+            typer.echo(f"  {problem}", err=True)
+        if len(report.skipped) > SHOWN_PROBLEMS:
+            typer.echo(f"  … and {len(report.skipped) - SHOWN_PROBLEMS} more", err=True)

@@ -1,0 +1,121 @@
+"""The second half of an export: rows in their order, each into the part of its split, with its image."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from emogen.errors import shorten
+from emogen.exporters import Exporter, Part, Problem
+from emogen.exporters.form import Form
+from emogen.exporters.left_out import LeftOut
+from emogen.exporters.options import ExportOptions
+from emogen.exporters.pictures import Pictures
+from emogen.exporters.placing import Placing
+from emogen.exporters.spool import Draft, Spool
+
+__all__ = ["Writing"]
+
+
+@dataclass
+class Writing:
+    """Writes the drafted rows.
+
+    Attributes:
+        exporter: The format.
+        options: Which split is asked for.
+        form: File or folder.
+        pictures: With their splits.
+        left_out: Gets what cannot stand beside another sample.
+        rows: How many were written, by split.
+        written: How many samples they are.
+        other_splits: How many samples are in a split that is not asked for.
+        moved: How many samples are in another split than their record says.
+    """
+
+    exporter: Exporter
+    options: ExportOptions
+    form: Form
+    pictures: Pictures
+    left_out: LeftOut
+    rows: dict[str, int] = field(default_factory=dict)
+    written: int = 0
+    other_splits: int = 0
+    moved: int = 0
+
+    def write(self, spool: Spool, work: Path, out: Path) -> None:
+        """Write everything into `work`, which will be `out`."""
+        placing = Placing(self.form.images, work, out) if self.form.images in ("copy", "link") else None
+        layout = self.exporter.layout
+        unique = _Unique(self.exporter.unique)
+        embeds = self.form.images == "embed"
+        with ExitStack() as opened:
+            parts: dict[str, Part] = {}
+            for draft in spool.in_order(mixed=layout.mixed):
+                picture = draft.picture
+                if not self._is_asked(draft):
+                    continue
+                if draft.repeated or picture.faults or not unique.add(draft):
+                    self.left_out.add(_problems(draft, self.exporter.unique))
+                    continue
+                split = picture.split if self.form.folder else "all"
+                part = parts.get(split)
+                if part is None:
+                    part = parts[split] = opened.enter_context(self._part(split, work))
+                file = self.pictures.file(picture) if embeds else None
+                for row in draft.rows:
+                    part.add(row, file)
+                if placing is not None:
+                    base = f"{split}/" if layout.images_by_split else ""
+                    placing.put(self.pictures.file(picture), base + picture.name)
+                self.rows[split] = self.rows.get(split, 0) + len(draft.rows)
+                self.written += 1
+
+    def _is_asked(self, draft: Draft) -> bool:
+        """Count a sample by its split, and say whether that is asked for."""
+        split = draft.picture.split
+        if draft.own_split != split and (draft.own_split or not self.options.split_by):
+            self.moved += (draft.own_split or "train") != split
+        if self.options.split in ("all", split):
+            return True
+        self.other_splits += 1
+        return False
+
+    def _part(self, split: str, work: Path) -> Part:
+        layout = self.exporter.layout
+        if self.form.folder:
+            return layout.part(work, split, self.options.shard_bytes)
+        return layout.single(work)
+
+
+class _Unique:
+    """Watches the field whose value must not occur twice."""
+
+    def __init__(self, field: str | None) -> None:
+        self._field = field
+        self._seen: set[object] = set()
+
+    def add(self, draft: Draft) -> bool:
+        """Remember the values of a sample, unless another one has one of them; return whether that is so."""
+        if self._field is None:
+            return True
+        values = [orjson.loads(row)[self._field] for row in draft.rows]
+        if not self._seen.isdisjoint(values):
+            return False
+        self._seen.update(values)
+        return True
+
+
+def _problems(draft: Draft, unique: str | None) -> list[Problem]:
+    """Return why a sample cannot stand beside the others."""
+    place = shorten(draft.sample_id)
+    if draft.repeated:
+        rule = "must occur once: another sample of the same record and instruction is in the file"
+        return [Problem("id", rule, "Give each record its own id, or export one run at a time.", place)]
+    if draft.picture.faults:
+        return [fault.at(place) for fault in draft.picture.faults]
+    rule = "must occur once: that of another sample is the same"
+    return [Problem(str(unique), rule, "Give the record another id.", place)]
