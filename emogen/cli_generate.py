@@ -28,6 +28,10 @@ __all__ = ["generate"]
 FILES: Final = ("samples.jsonl", "rejections.jsonl", "run.json")
 SHOWN_PROMPTS: Final = 3
 GC_AFTER_ALLOCATIONS: Final = 20_000
+WHY_UNASKED: Final = {
+    "no_context": "say nothing of their image",
+    "unreadable_image": "have an image that cannot be read",
+}
 
 
 @takes_settings
@@ -107,7 +111,7 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> Non
 async def _fill(
     settings: RunSettings, folder: RunFolder, renderer: PromptRenderer, asker: Asker | None
 ) -> None:
-    from emogen.opening import dataset_of
+    from emogen.opening import dataset_of, sight_of
     from emogen.pipeline import generate_into
 
     dataset = dataset_of(settings)
@@ -133,6 +137,7 @@ async def _fill(
                 tokens_per_row=settings.limits.tokens_per_row,
                 checks=settings.checks,
                 on_outcome=show,
+                sight=sight_of(settings),
             )
         finally:
             if asker:
@@ -176,16 +181,21 @@ def _show_spending(asker: Asker | None) -> None:
 
 def _dry_run(settings: RunSettings) -> None:
     """Render every prompt and say what asking them would take; nothing is asked."""
+    from collections import Counter
+
     from emogen.estimates import estimated_usage
     from emogen.opening import dataset_of
     from emogen.prices import price_of
     from emogen.schemas import Usage
 
     dataset = dataset_of(settings)
-    records, silent, requests, prompt_tokens, answer_tokens = 0, 0, 0, 0, 0
+    records, requests, prompt_tokens, answer_tokens = 0, 0, 0, 0
+    unasked: Counter[str] = Counter()
     for prompts in _prompts(settings, dataset.records()):
-        silent += prompts is None
-        for prompt in prompts or ():
+        if isinstance(prompts, str):
+            unasked[prompts] += 1
+            prompts = iter(())
+        for prompt in prompts:
             if requests < SHOWN_PROMPTS:
                 _print_prompt(prompt)
             usage = estimated_usage(prompt)
@@ -195,10 +205,8 @@ def _dry_run(settings: RunSettings) -> None:
         records += 1
     show_remarks(dataset.remarks())
     typer.echo(f"{records} records, {requests} requests; nothing was asked")
-    if silent:
-        typer.echo(
-            f"{silent} records say nothing of their image: nothing would be asked about them (no_context)"
-        )
+    for reason, count in unasked.items():
+        typer.echo(f"{count} records {WHY_UNASKED[reason]}: nothing would be asked about them ({reason})")
     typer.echo(f"about {prompt_tokens:,} prompt tokens and {answer_tokens:,} answer tokens")
     model = (settings.backend or "").partition(":")[2] or settings.backend or ""
     price = price_of(model, settings.prices)
@@ -213,27 +221,35 @@ def _show_prompts(settings: RunSettings) -> None:
     from emogen.opening import dataset_of
 
     for prompts in _prompts(settings, dataset_of(settings).records()):
-        if prompts is not None:
+        if not isinstance(prompts, str):
             for prompt in prompts:
                 _print_prompt(prompt)
             return
 
 
-def _prompts(settings: RunSettings, records: Iterator[ImageRecord]) -> Iterator[Iterator[Prompt] | None]:
-    """Yield what would be asked about each record, None for one that says nothing; no backend is opened."""
+def _prompts(settings: RunSettings, records: Iterator[ImageRecord]) -> Iterator[Iterator[Prompt] | str]:
+    """Yield what would be asked about each record, or the reason why nothing would; no backend is opened."""
     from emogen.backends import wants_json
+    from emogen.errors import InputError
     from emogen.judging import instruction
-    from emogen.opening import backend_options, renderer_of
+    from emogen.opening import backend_options, renderer_of, sight_of
 
     renderer = renderer_of(settings)
     structured = wants_json(settings.backend, backend_options(settings))
     kinds = [kind for kind in map(instruction, settings.types) if kind.asks_model]
+    sight = sight_of(settings)
     for record in records:
-        if kinds and not renderer.tells_of(record):
-            yield None
+        if kinds and sight is None and not renderer.tells_of(record):
+            yield "no_context"
+            continue
+        try:
+            images = (sight.look(record),) if sight else ()
+        except InputError:
+            yield "unreadable_image"
             continue
         yield (
-            cast("AskedInstruction", kind).prompt(record, renderer, structured=structured) for kind in kinds
+            cast("AskedInstruction", kind).prompt(record, renderer, structured=structured, images=images)
+            for kind in kinds
         )
 
 
@@ -241,7 +257,10 @@ def _print_prompt(prompt: Prompt) -> None:
     seeds = ", ".join(prompt.seed_ids) or "none"
     typer.echo(f"===== {prompt.instruction}, record {prompt.record_id} (seed examples: {seeds})")
     for message in prompt.messages:
-        typer.echo(f"--- {message.role}\n{message.content}")
+        typer.echo(f"--- {message.role}")
+        for image in message.images:
+            typer.echo(f"[the image, as a JPEG of {image.seen.width} x {image.seen.height} pixels]")
+        typer.echo(message.content)
 
 
 def _compare(file: RunFile, settings: RunSettings, manifest: dict[str, Any]) -> None:

@@ -15,12 +15,11 @@ from typing import Any, Final
 from emogen.backends import Backend
 from emogen.errors import InputError
 from emogen.judging import instruction, parameters_of
-from emogen.opening import out_of, records_path, source_of
+from emogen.opening import out_of, records_path, sight_of, source_of
 from emogen.prompts import PromptRenderer
 from emogen.resources import checkout
 from emogen.settings import RunSettings
 from emogen.settings.keeping import kept
-from emogen.sight import Sight
 
 __all__ = ["differences", "git_revision", "manifest_of"]
 
@@ -38,9 +37,7 @@ PACKAGES: Final = (
 GIT_TIMEOUT_S: Final = 5
 
 
-def manifest_of(
-    settings: RunSettings, backend: Backend | None, renderer: PromptRenderer, sight: Sight | None = None
-) -> dict[str, Any]:
+def manifest_of(settings: RunSettings, backend: Backend | None, renderer: PromptRenderer) -> dict[str, Any]:
     """Return what makes a run repeatable: its settings, inputs, model, parameters, hashes and versions."""
     asked = [kind.name for kind in map(instruction, settings.types) if kind.asks_model]
     records, out = records_path(settings), out_of(settings)
@@ -55,7 +52,7 @@ def manifest_of(
         "labels": list(settings.labels) if settings.labels else None,
         "backend": backend.name if backend else None,
         "model": backend.model if backend else None,
-        "parameters": parameters_of(backend, sight) if backend else {},
+        "parameters": parameters_of(backend, sight_of(settings)) if backend else {},
         "notice": backend.notice if backend else "",
         "templates": {name: renderer.template_sha256(name, guided=guided) for name in asked},
         "seeds": {name: renderer.seeds_sha256(name) for name in asked},

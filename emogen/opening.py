@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from emogen.admission import Limits
-from emogen.backends import Backend, BackendOptions, choices, open_backend
+from emogen.backends import Backend, BackendOptions, choices, open_backend, refuse_blind
 from emogen.dataset import Dataset
 from emogen.errors import InputError
 from emogen.judging import instruction
 from emogen.prompts import PromptRenderer
 from emogen.settings import RunSettings
+from emogen.sight import Sight
 from emogen.sources import Source, SourceOptions, open_source
 from emogen.sources.captions import Captions
 
@@ -22,6 +23,7 @@ __all__ = [
     "out_of",
     "records_path",
     "renderer_of",
+    "sight_of",
     "source_of",
 ]
 
@@ -90,6 +92,23 @@ def backend_of(settings: RunSettings, *, is_trial: bool = False) -> Backend | No
     if any(instruction(name).asks_model for name in settings.types):
         raise InputError("no backend given", remedy=choices())
     return None
+
+
+def sight_of(settings: RunSettings) -> Sight | None:
+    """Return what shows the images to the model; None where it is told of them in words alone.
+
+    Raises:
+        InputError: the model is known to take no images.
+        MissingExtraError: Pillow is not installed.
+    """
+    images = settings.images
+    if not images.see:
+        return None
+    if settings.backend is not None:
+        refuse_blind(settings.backend)
+    return Sight(
+        source_of(settings).image_root, longest_side=images.image_side, jpeg_quality=images.image_quality
+    )
 
 
 def limits_of(settings: RunSettings, backend: Backend | None) -> Limits:

@@ -14,7 +14,7 @@ from emogen.dataset import Dataset
 from emogen.errors import InputError
 from emogen.journal import Journal
 from emogen.judging import Judge, instruction
-from emogen.opening import backend_of, renderer_of
+from emogen.opening import backend_of, renderer_of, sight_of
 from emogen.prices import price_of
 from emogen.settings import RunSettings
 from emogen.store import BATCHES, RunFolder
@@ -93,6 +93,7 @@ def rows_of(
         judge=Judge(settings.checks),
         corrections=settings.corrections,
         tokens_per_row=settings.limits.tokens_per_row,
+        sight=sight_of(settings),
         journal=journal,
         plans=plans,
     )

@@ -21,6 +21,7 @@ from emogen.labels import label_set
 from emogen.prompts import DEFAULT_CONTEXT, Context
 from emogen.seeds import DEFAULT_EXAMPLES
 from emogen.settings.data import DataSettings
+from emogen.sight import JPEG_QUALITY, LONGEST_SIDE
 from emogen.sources import SOURCES
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "DEFAULT_TOKENS_PER_ROW",
     "DEFAULT_TYPES",
     "DataSettings",
+    "ImageSettings",
     "LimitSettings",
     "PromptSettings",
     "RunSettings",
@@ -118,6 +120,20 @@ class LimitSettings(_Group):
     )
 
 
+class ImageSettings(_Group):
+    """Whether the model sees the images, and how they are shown to it."""
+
+    see: bool = Field(
+        False, description="Show the model the images themselves, beside what the records say of them."
+    )
+    image_side: int = Field(
+        LONGEST_SIDE,
+        gt=0,
+        description="Longest side of a shown image, in pixels; larger ones are scaled down.",
+    )
+    image_quality: int = Field(JPEG_QUALITY, ge=1, le=95, description="JPEG quality of a shown image.")
+
+
 class RunSettings(_Group):
     """All that `emogen generate` is told of a run."""
 
@@ -151,6 +167,7 @@ class RunSettings(_Group):
     data: DataSettings = DataSettings()
     model: ModelOptions = ModelOptions()
     prompts: PromptSettings = PromptSettings()
+    images: ImageSettings = ImageSettings()
     limits: LimitSettings = LimitSettings()
     checks: CheckSettings = DEFAULT_CHECKS
 
