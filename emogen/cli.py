@@ -13,6 +13,7 @@ from emogen.cli_dedup import dedup
 from emogen.cli_export import export
 from emogen.cli_generate import generate
 from emogen.cli_records import describe, records
+from emogen.run_file import read_run_file
 from emogen.terminal import run_app, show_counts
 
 __all__ = ["app", "main"]
@@ -39,11 +40,21 @@ app.add_typer(batch_app, name="batch")
 
 
 @app.command()
-def rebuild(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+def rebuild(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="Run file whose checks are taken instead of those that the run was told."
+        ),
+    ] = None,
+) -> None:
     """Make a run's samples anew from its journal, with today's parsers and checks; nothing is asked or paid."""
     from emogen.rebuilding import rebuild as rebuild_run
+    from emogen.settings.reading import read_settings
 
-    kept, rejected = rebuild_run(run)
+    file = read_run_file(config) if config else None
+    kept, rejected = rebuild_run(run, read_settings(file.given, file.place).checks if file else None)
     show_counts(kept, rejected)
 
 

@@ -179,6 +179,17 @@ class Journal:
         rows = self._reader.execute(f"{_SELECT} ORDER BY record_id, instruction, position")
         return map(_entry, rows)
 
+    def last_position(self) -> int:
+        """Return the position of the answer that came last; 0 where there is none."""
+        return int(self._reader.execute("SELECT coalesce(max(position), 0) FROM answers").fetchone()[0])
+
+    def rows_after(self, position: int) -> set[tuple[str, str]]:
+        """Return record id and instruction type of the answers that came after a position."""
+        found = self._reader.execute(
+            "SELECT DISTINCT record_id, instruction FROM answers WHERE position > ?", (position,)
+        )
+        return set(found)
+
     def newest(self) -> Entry | None:
         """Return the answer that came last."""
         row = self._reader.execute(f"{_SELECT} ORDER BY position DESC LIMIT 1").fetchone()

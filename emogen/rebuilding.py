@@ -16,21 +16,23 @@ from emogen.journal import Entry, Journal
 from emogen.judging import Judge, Outcome, direct_outcome, instruction, provenance_after
 from emogen.marks import unmarked
 from emogen.schemas import ImageRecord, Provenance, Sample
+from emogen.settings.keeping import restored
 from emogen.store import JOURNAL, SAMPLES, read_manifest, read_rejections, read_samples, rewrite
 
 __all__ = ["answers", "rebuild"]
 
 
-def rebuild(run: Path, checks: CheckSettings = DEFAULT_CHECKS) -> tuple[Counter[str], Counter[str]]:
+def rebuild(run: Path, checks: CheckSettings | None = None) -> tuple[Counter[str], Counter[str]]:
     """Make a run's samples anew from its journal, with the parsers and checks of today; nothing is asked.
 
     What needs no model is made anew from the records in the samples; rows that the journal does not know stay as
-    they are. Rows stand by record and instruction type afterwards: a second time changes nothing. What `emogen dedup`
-    marked or removed is as it was before.
+    they are. Rows that are not there come back where they were answered since the run began or was started anew: after
+    `--overwrite` with fewer records, those of the run before stay away. Rows stand by record and instruction type
+    afterwards: a second time changes nothing. What `emogen dedup` marked or removed is as it was before.
 
     Args:
         run: The run folder.
-        checks: What each check leads to, and its thresholds.
+        checks: What each check leads to, and its thresholds, from now on; by default as the run was told.
 
     Returns:
         Counts of the kept by instruction type, and of the rejected by reason.
@@ -44,13 +46,18 @@ def rebuild(run: Path, checks: CheckSettings = DEFAULT_CHECKS) -> tuple[Counter[
     if not path.is_file():
         raise InputError("has no journal", where=run, remedy="Name a run folder that asked a model.")
     with Journal(path) as journal:
-        return rewrite(run, _rebuilt(run, journal, Judge(checks)))
+        outcomes = _rebuilt(run, journal, Judge(checks or _checks_of(run)))
+        return rewrite(run, outcomes, checks=checks.model_dump(mode="json") if checks else None)
+
+
+def _checks_of(run: Path) -> CheckSettings:
+    told = (read_manifest(run) or {}).get("settings")
+    return restored(told, run).checks if told else DEFAULT_CHECKS
 
 
 def _rebuilt(run: Path, journal: Journal, judge: Judge) -> Iterator[Outcome]:
-    manifest = read_manifest(run) or {}
     answered: set[tuple[str, str]] = set()
-    for key, chain in answers(journal, manifest):
+    for key, chain in answers(run, journal):
         answered.add(key)
         yield _last_outcome(chain, judge)
     for sample in _rows_if_any(run):
@@ -64,19 +71,38 @@ def _rebuilt(run: Path, journal: Journal, judge: Judge) -> Iterator[Outcome]:
             yield rejection
 
 
-def answers(journal: Journal, manifest: dict[str, Any]) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
+def answers(run: Path, journal: Journal) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
     """Yield each row that the journal can make anew, by record id and instruction type, with its answers."""
+    manifest = read_manifest(run) or {}
+    asked = _prompts_of_rows(run)
+    new = journal.rows_after(manifest.get("answers_before", 0))
     for key, entries in groupby(journal.entries(), lambda entry: (entry.record_id, entry.instruction)):
-        chain = _chain([entry for entry in entries if _belongs(entry, manifest)])
-        if chain:
-            yield key, chain
+        if key in asked or key in new:
+            chain = _chain([entry for entry in entries if _belongs(entry, manifest, asked.get(key))])
+            if chain:
+                yield key, chain
 
 
-def _belongs(entry: Entry, manifest: dict[str, Any]) -> bool:
-    """Whether an answer is one of this run: a folder that was started anew keeps what the run before it paid for."""
+def _prompts_of_rows(run: Path) -> dict[tuple[str, str], str]:
+    """Return the hash of the prompt of each row that a model answered, by record id and instruction type."""
+    prompts = {}
+    for sample in _rows_if_any(run):
+        prompts[sample.record.id, sample.instruction] = sample.provenance.prompt_sha256
+    for rejection in read_rejections(run):
+        if rejection.provenance is not None:
+            prompts[rejection.record_id, rejection.instruction] = rejection.provenance.prompt_sha256
+    return prompts
+
+
+def _belongs(entry: Entry, manifest: dict[str, Any], prompt_sha256: str | None) -> bool:
+    """Whether an answer is one of this run: a folder that was started anew keeps what the run before it paid for.
+
+    The answer of a row that is there is one to the prompt that the row names.
+    """
     provenance = entry.context["provenance"]
     return bool(
-        provenance["model"] == manifest.get("model")
+        prompt_sha256 in (None, provenance["prompt_sha256"])
+        and provenance["model"] == manifest.get("model")
         and entry.context["parameters"] == manifest.get("parameters")
         and provenance["template_sha256"] == manifest.get("templates", {}).get(entry.instruction)
     )

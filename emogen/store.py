@@ -24,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from emogen.atomic import write_bytes
 from emogen.errors import InputError, shorten
+from emogen.journal import Journal
 from emogen.schemas import ImageRecord, Rejection, Sample
 from emogen.sight import UNREADABLE_IMAGE
 
@@ -98,6 +99,7 @@ class RunFolder:
                 if overwrite:
                     for name in (SAMPLES, REJECTIONS, MANIFEST):
                         (path / name).unlink(missing_ok=True)
+                    self.manifest["answers_before"] = _answers_in(path / JOURNAL)
                 else:
                     self._resume()
                 self._samples = opened.enter_context(_Rows(path / SAMPLES))
@@ -124,9 +126,10 @@ class RunFolder:
     def _resume(self) -> None:
         for name in (SAMPLES, REJECTIONS):
             _mend_last_line(self.path / name)
+        before = read_manifest(self.path)
+        self.manifest["answers_before"] = (before or {}).get("answers_before", 0)
         if not any(_holds_rows(self.path / name) for name in (SAMPLES, REJECTIONS, BATCHES)):
             return
-        before = read_manifest(self.path)
         if before is None:
             raise InputError(
                 "holds samples but no run.json",
@@ -221,6 +224,14 @@ class RunFolder:
         write_bytes(self.path / MANIFEST, text + b"\n")
 
 
+def _answers_in(journal: Path) -> int:
+    """Return the position of a journal's last answer: what comes later was asked by the run that begins now."""
+    if not journal.is_file():
+        return 0
+    with Journal(journal) as opened:
+        return opened.last_position()
+
+
 def _at(manifest: Any, key: str) -> Any:
     for name in key.split("."):
         manifest = manifest.get(name) if isinstance(manifest, dict) else None
@@ -242,7 +253,11 @@ def _unasked(rejection: Rejection) -> bool:
 
 
 def rewrite(
-    run: Path, outcomes: Iterable[Sample | Rejection], *, dedup: dict[str, Any] | None = None
+    run: Path,
+    outcomes: Iterable[Sample | Rejection],
+    *,
+    dedup: dict[str, Any] | None = None,
+    checks: dict[str, Any] | None = None,
 ) -> tuple[Counter[str], Counter[str]]:
     """Replace the rows of a run folder in one piece, and return the new counts of kept and rejected.
 
@@ -250,6 +265,7 @@ def rewrite(
         run: The run folder.
         outcomes: The new rows; the folder is locked while they are made.
         dedup: For the manifest: how near-duplicates were found among them; None where they were not looked for.
+        checks: For the manifest: what the new rows were checked by; None where that did not change.
 
     Raises:
         InputError: there is no run, it is open in another process, or it cannot be written.
@@ -284,6 +300,8 @@ def rewrite(
             manifest.pop("dedup", None)
             if dedup is not None:
                 manifest["dedup"] = dedup
+            if checks is not None and "settings" in manifest:
+                manifest["settings"]["checks"] = checks
             write_bytes(run / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise _unwritable(run, error) from error

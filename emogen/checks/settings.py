@@ -65,7 +65,9 @@ class _Table(BaseModel):
         if isinstance(table, Mapping) and cls.model_config.get("extra") == "forbid":
             for name in table:
                 if name not in cls.model_fields:
-                    raise UnknownNameError("setting", str(name), cls.model_fields, where=cls.where)
+                    raise UnknownNameError(
+                        "setting", str(name), cls.model_fields, where=f"{cls.where}.{name}"
+                    )
         return table
 
 
@@ -90,7 +92,7 @@ class OneCheck(_Table):
                 known = {*get_args(TurnKind), *INSTRUCTIONS.names()}
                 if name not in known:
                     raise UnknownNameError(
-                        "turn kind or instruction type", str(name), known, where=f"{cls.where}.action"
+                        "turn kind or instruction type", str(name), known, where=f"{cls.where}.action.{name}"
                     )
                 _known_action(said, f"{cls.where}.action.{name}")
         return table
@@ -208,7 +210,7 @@ class CheckSettings(_Table):
             others = {**ours.get("others", {}), **others}
         for name in others:
             if name in cls.model_fields or name not in CHECKS.targets():
-                raise UnknownNameError("check", str(name), CHECKS.targets(), where=cls.where)
+                raise UnknownNameError("check", str(name), CHECKS.targets(), where=f"{cls.where}.{name}")
         return {**ours, "others": others} if others else ours
 
     def of(self, reason: str) -> OneCheck:

@@ -13,7 +13,7 @@ from emogen.judging import Outcome, instruction
 from emogen.marks import marked, removed, unmarked
 from emogen.rebuilding import answers
 from emogen.schemas import Sample
-from emogen.store import JOURNAL, read_manifest, read_rejections, read_samples, rewrite
+from emogen.store import JOURNAL, read_rejections, read_samples, rewrite
 
 __all__ = ["Compare", "Report", "dedup", "find"]
 
@@ -162,7 +162,6 @@ def _raw_answers(run: Path, wanted: dict[Key, Any]) -> dict[Key, str]:
     """Return the models' answers to the wanted rows, of those that the journal knows."""
     if not (run / JOURNAL).is_file():
         return {}
-    manifest = read_manifest(run) or {}
     with Journal(run / JOURNAL) as journal:
-        chains = answers(journal, manifest)
+        chains = answers(run, journal)
         return {key: chain[-1].completion.text for key, chain in chains if key in wanted}

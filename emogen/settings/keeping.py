@@ -28,4 +28,4 @@ def restored(told: Mapping[str, Any], run: Path) -> RunSettings:
         InputError: another version of this program kept them.
     """
     given = with_paths(told, lambda path: Path(os.path.normpath(run.resolve() / path)))
-    return read_settings({**given, "out": run}, lambda key: f"{run}, as submitted: {key}")
+    return read_settings({**given, "out": run}, lambda key: f"{run}, as it was told: {key}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import Emogen
-from openai_stub import OpenAIStub, Reply
+from openai_stub import REASONING, OpenAIStub, Reply
 
 from emogen.checks.findings import Examination, Examiner, Finding
 from emogen.errors import InputError
@@ -18,6 +18,7 @@ from emogen.rebuilding import rebuild
 from emogen.store import RunFolder, read_manifest
 
 FILES = ("samples.jsonl", "rejections.jsonl")
+ANSWER = json.loads(REASONING)["answer"]
 
 
 def lines(run: Path) -> dict[str, list[bytes]]:
@@ -35,9 +36,18 @@ Make = Callable[..., Path]
 def make(emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path], stub: OpenAIStub) -> Make:
     """Generate a run of three records: nine samples, unless the stub's plan says otherwise."""
 
-    def run(*words: object) -> Path:
+    def run(*words: object, **fields: Any) -> Path:
         out = tmp_path / "run"
-        base = ["generate", records_file(3), "--backend", "openai:m", "--base-url", stub.url, "--out", out]
+        base = [
+            "generate",
+            records_file(3, **fields),
+            "--backend",
+            "openai:m",
+            "--base-url",
+            stub.url,
+            "--out",
+            out,
+        ]
         ran = emogen(*base, *words)
         assert ran.code == 0, ran.err
         return out
@@ -152,3 +162,51 @@ def test_no_journal(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no journal"):
         rebuild(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_fewer_records_than_before(make: Make, stub: OpenAIStub) -> None:
+    """What a run that was started anew with fewer records left out does not come back, its own rows do."""
+    make()
+    run = make("--overwrite", "--limit", 1)
+    before, asked = lines(run), len(stub.bodies)
+    assert rebuild(run)[0] == Counter(categorical=1, conversation=1, reasoning=1)
+    assert sorted(lines(run)["samples.jsonl"]) == sorted(before["samples.jsonl"])
+    make("--limit", 2, "--temperature", 1, "--overwrite")
+    (run / "samples.jsonl").unlink()
+    assert rebuild(run)[0] == Counter(conversation=2, reasoning=2)
+    assert len(stub.bodies) == asked + 4
+
+
+def test_records_that_changed_and_changed_back(make: Make, stub: OpenAIStub) -> None:
+    """A row is made anew from the answer to its own prompt, not from a newer one to what the record said meanwhile."""
+    words = ("--types", "reasoning", "--overwrite")
+    stub.default = Reply(text=json.dumps({"question": "Why so calm?", "answer": ANSWER}))
+    run = make(*words)
+    before = lines(run)
+    stub.default = Reply(text=json.dumps({"question": "Why so loud?", "answer": ANSWER}))
+    make(*words, caption="A crowd shouts in a narrow street.")
+    make(*words)
+    assert sorted(lines(run)["samples.jsonl"]) == sorted(before["samples.jsonl"])
+    rebuild(run)
+    assert sorted(lines(run)["samples.jsonl"]) == sorted(before["samples.jsonl"])
+
+
+def test_by_other_checks(make: Make, emogen: Emogen, tmp_path: Path, stub: OpenAIStub) -> None:
+    """The run's own checks make it anew, until a run file says others, which are then the run's own."""
+    (tmp_path / "strict.yaml").write_text("checks: {length: {answer_words: {reasoning: [700, 800]}}}\n")
+    run = make("--types", "reasoning")
+    before, asked = lines(run), len(stub.bodies)
+    ran = emogen("rebuild", run, "--config", tmp_path / "strict.yaml")
+    assert (ran.code, ran.out) == (0, "kept 0\nrejected 3: length 3\n"), ran.err
+    manifest = read_manifest(run)
+    assert manifest is not None
+    assert manifest["settings"]["checks"]["length"]["answer_words"]["reasoning"] == [700, 800]
+    assert rebuild(run)[1] == Counter(length=3)
+    (tmp_path / "plain.yaml").write_text("seed: 0\n")
+    assert emogen("rebuild", run, "--config", tmp_path / "plain.yaml").code == 0
+    assert sorted(lines(run)["samples.jsonl"]) == sorted(before["samples.jsonl"])
+    assert len(stub.bodies) == asked
+    (tmp_path / "plain.yaml").write_text("checks:\n  lenght: {}\n")
+    ran = emogen("rebuild", run, "--config", tmp_path / "plain.yaml")
+    assert ran.code == 2
+    assert "plain.yaml:2: checks.lenght: unknown check 'lenght'. Did you mean 'length'?" in ran.err

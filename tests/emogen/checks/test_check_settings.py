@@ -70,14 +70,18 @@ def test_a_check_that_is_off_finds_nothing() -> None:
 @pytest.mark.parametrize(
     ("table", "nearest", "where"),
     [
-        ({"lenght": {}}, "'length'", "checks"),
-        ({"length": {"answer_word": {}}}, "'answer_words'", "checks.length"),
-        ({"length": {"answer_words": {"basics": [1, 2]}}}, "'basic'", "checks.length.answer_words"),
-        ({"length": {"action": {"conversaton": "off"}}}, "'conversation'", "checks.length.action"),
-        ({"length": {"action": {"advance": "off"}}}, "'advanced'", "checks.length.action"),
+        ({"lenght": {}}, "'length'", "checks.lenght"),
+        ({"length": {"answer_word": {}}}, "'answer_words'", "checks.length.answer_word"),
+        ({"length": {"answer_words": {"basics": [1, 2]}}}, "'basic'", "checks.length.answer_words.basics"),
+        (
+            {"length": {"action": {"conversaton": "off"}}},
+            "'conversation'",
+            "checks.length.action.conversaton",
+        ),
+        ({"length": {"action": {"advance": "off"}}}, "'advanced'", "checks.length.action.advance"),
         ({"length": {"action": {"basic": "of"}}}, "'off'", "checks.length.action.basic"),
         ({"refusal": {"action": "rejekt"}}, "'reject'", "checks.refusal.action"),
-        ({"others": {"lenth": {}}}, "'length'", "checks"),
+        ({"others": {"lenth": {}}}, "'length'", "checks.lenth"),
     ],
 )
 def test_a_wrong_name_is_answered_with_the_nearest(table: dict[str, Any], nearest: str, where: str) -> None:
