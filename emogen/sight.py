@@ -28,7 +28,6 @@ __all__ = [
     "UNREADABLE_IMAGE",
     "Sight",
     "encode",
-    "image_folder",
     "image_input",
 ]
 
@@ -60,11 +59,6 @@ def image_input(
     """
     _require_pillow()
     return _Picture(path, longest_side, jpeg_quality).look()
-
-
-def image_folder(records: Path) -> Path:
-    """Return the folder that the images of a records file, or of a folder of images, are named relative to."""
-    return records if records.is_dir() else records.parent
 
 
 class Sight:
