@@ -14,7 +14,7 @@ from emogen.cli_export import export
 from emogen.cli_generate import generate
 from emogen.cli_records import describe, records
 from emogen.run_file import read_run_file
-from emogen.terminal import run_app, show_counts
+from emogen.terminal import Version, run_app, show_counts
 
 __all__ = ["app", "main"]
 
@@ -30,6 +30,11 @@ setup_app = typer.Typer(
     help="Install what cannot come as an ordinary dependency.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(setup_app, name="setup")
+
+
+@app.callback()
+def program(version: Version = False) -> None:
+    """Say what concerns all commands."""
 
 
 app.command()(records)

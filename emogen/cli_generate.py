@@ -96,10 +96,8 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> Non
             gc.set_threshold(GC_AFTER_ALLOCATIONS)
             asyncio.run(_fill(settings, folder, renderer, asker))
         except KeyboardInterrupt:
-            typer.echo(
-                f"interrupted; {out} keeps what is done, and the same command goes on from there.", err=True
-            )
-            raise typer.Exit(130) from None
+            said = f"interrupted; {out} keeps what is done, and the same command goes on from there."
+            raise KeyboardInterrupt(said) from None
         finally:
             show_counts(folder.kept, folder.rejected)
             _show_spending(asker)

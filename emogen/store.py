@@ -7,12 +7,11 @@ same command again skips what is there. One process at a time: an open folder is
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 from emogen.atomic import write_bytes
 from emogen.errors import InputError, shorten
 from emogen.journal import Journal
+from emogen.lock import locked
 from emogen.schemas import ImageRecord, Rejection, Sample
 from emogen.sight import UNREADABLE_IMAGE
 
@@ -35,7 +35,6 @@ __all__ = [
     "REJECTIONS",
     "SAMPLES",
     "RunFolder",
-    "locked",
     "read_manifest",
     "read_rejections",
     "read_samples",
@@ -47,7 +46,6 @@ REJECTIONS: Final = "rejections.jsonl"
 MANIFEST: Final = "run.json"
 JOURNAL: Final = "journal.sqlite"
 BATCHES: Final = "batches.sqlite"
-LOCK: Final = ".lock"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -95,7 +93,7 @@ class RunFolder:
         try:
             with ExitStack() as opened:
                 path.mkdir(parents=True, exist_ok=True)
-                _lock(opened.enter_context((path / LOCK).open("ab")), path)
+                opened.enter_context(locked(path))
                 if overwrite:
                     for name in (SAMPLES, REJECTIONS, MANIFEST):
                         (path / name).unlink(missing_ok=True)
@@ -279,7 +277,7 @@ def rewrite(
     new = {name: run / f"{name}.new" for name in (REJECTIONS, SAMPLES)}
     try:
         with ExitStack() as opened:
-            _lock(opened.enter_context((run / LOCK).open("ab")), run)
+            opened.enter_context(locked(run))
             for name, path in new.items():
                 path.unlink(missing_ok=True)
                 _mend_last_line(run / name)
@@ -416,33 +414,6 @@ def _row(line: bytes, model: type[M], where: str) -> M:
 
 def _digest(record: ImageRecord) -> bytes:
     return sha256(record.model_dump_json().encode()).digest()
-
-
-@contextmanager
-def locked(run: Path) -> Iterator[None]:
-    """Keep other processes from writing into a run folder, where something else than its rows is written.
-
-    Raises:
-        InputError: it is open in another process.
-    """
-    with ExitStack() as opened:
-        try:
-            _lock(opened.enter_context((run / LOCK).open("ab")), run)
-        except OSError as error:
-            raise _unwritable(run, error) from error
-        yield
-
-
-def _lock(file: IO[bytes], path: Path) -> None:
-    """Lock the folder until `file` is closed, or until the process ends in whatever way."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise InputError(
-            "another process is writing into this run folder",
-            where=path,
-            remedy="Wait until it is done, or name another --out.",
-        ) from error
 
 
 def _holds_rows(path: Path) -> bool:

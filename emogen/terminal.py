@@ -8,15 +8,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn, Protocol
+from importlib.metadata import version
+from typing import Annotated, NoReturn, Protocol
 
 import typer
 
 from emogen.errors import EmovitError
 
-__all__ = ["Advance", "note", "progress", "run_app", "show_counts", "show_remarks"]
+__all__ = ["Advance", "Version", "note", "progress", "run_app", "show_counts", "show_remarks"]
 
 PLAIN_INTERVAL_S = 5.0
+INTERRUPTED = 130
 
 
 class Advance(Protocol):
@@ -29,8 +31,8 @@ def run_app(app: typer.Typer) -> NoReturn:
     """Run a command line: our errors become one line and their exit code, a bug keeps its traceback.
 
     Exit codes: 0 done; 1 the result is not good; 2 unusable input; 3 a package is missing; 4 the language
-    model cannot be asked; 5 not finished yet; 130 interrupted (typer's own, as is the quiet end when `| head` has
-    seen enough).
+    model cannot be asked; 5 not finished yet; 130 interrupted, with what the `KeyboardInterrupt` says. When `| head`
+    has seen enough, the end is quiet.
     """
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter must not end the work.
@@ -41,7 +43,32 @@ def run_app(app: typer.Typer) -> NoReturn:
     except EmovitError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            # typer has made an exit of the interrupt.
+            typer.echo(_said_by(ended.__context__ and ended.__context__.__cause__), err=True)
+        raise
+    except KeyboardInterrupt as interrupt:
+        typer.echo(_said_by(interrupt), err=True)
+        sys.exit(INTERRUPTED)
     sys.exit(0)
+
+
+def _said_by(interrupt: BaseException | None) -> str:
+    return str(interrupt or "") or "interrupted"
+
+
+def _show_version(wanted: bool) -> None:
+    """Print the version and end, where `--version` was given."""
+    if wanted:
+        typer.echo(f"emovit-toolkit {version('emovit-toolkit')}")
+        raise typer.Exit
+
+
+# The option of a whole program, which is given before any command.
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+]
 
 
 def note(text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from emogen.errors import InputError
-from emogen.terminal import run_app
+from emogen.terminal import Version, run_app
 
 __all__ = ["app", "main"]
 
@@ -31,6 +31,11 @@ Images = Annotated[
         help="Folder of the photographs. Default: as the run's manifest says, else the data's folder."
     ),
 ]
+
+
+@app.callback()
+def program(version: Version = False) -> None:
+    """Say what concerns all commands."""
 
 
 @app.command()
@@ -60,17 +65,12 @@ def train(
 ) -> None:
     """Tune a model on instructions; the frozen parts are checked to be untouched."""
     from emovit_train.console import read_settings, show_report
-    from emovit_train.train import Stopped
     from emovit_train.train import train as run
 
     settings = read_settings(
         model, epochs=epochs, batch_size=batch_size, lr=lr, max_steps=max_steps, seed=seed, parts=parts
     )
-    try:
-        show_report(run(data, out, settings, images=images, overwrite=overwrite), out)
-    except Stopped as stopped:
-        typer.echo(str(stopped), err=True)
-        raise
+    show_report(run(data, out, settings, images=images, overwrite=overwrite), out)
 
 
 @app.command()

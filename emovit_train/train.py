@@ -16,6 +16,7 @@ import torch
 
 from emogen.atomic import replacing_path, writable_folder, write_text
 from emogen.errors import CheckFailedError, EmovitError, InputError
+from emogen.lock import locked
 from emogen.terminal import progress
 from emovit_train.batches import length_sorted_batches
 from emovit_train.checkpoint import CONFIG, save_checkpoint
@@ -62,8 +63,14 @@ def train(
         CheckFailedError: a frozen tensor changed; nothing was saved.
         Stopped: Ctrl-C; the checkpoint was saved, the report was not.
     """
+    writable_folder(out)
+    with locked(out, "folder"):
+        _refuse_model(out, overwrite)
+        return _train(data, out, settings, images)
+
+
+def _train(data: Path, out: Path, settings: TrainSettings, images: Path | None) -> TrainReport:
     start_s = time.perf_counter()
-    _claim(out, overwrite)
     training_rows, held_out_rows = split_rows(read_rows(data, images), data_file(data))
     check_images(row.image for row in (*training_rows, *held_out_rows))
 
@@ -147,8 +154,7 @@ def _answers(model: EmoVIT, features: ImageFeatures, rows: Sequence[Row]) -> lis
     return [generate(model, features.batch([row.image]), row.question) for row in rows]
 
 
-def _claim(out: Path, overwrite: bool) -> None:
-    writable_folder(out)
+def _refuse_model(out: Path, overwrite: bool) -> None:
     if (out / CONFIG).exists() and not overwrite:
         raise InputError(
             "a model lies here already", where=out, remedy="Name another folder, or add --overwrite."

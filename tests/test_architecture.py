@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # From left to right. What stands in one place is a set of siblings; `emogen` itself is the public face.
 PICTURE = [
-    {"emogen"},
+    {"emogen", "__main__"},
     {"cli"},
     {"cli_generate", "cli_batch", "cli_dedup", "cli_records", "cli_export"},
     {"cli_options"},
@@ -27,7 +27,7 @@ PICTURE = [
     {"image_file", "seeds"},
     {"resources", "registry", "terminal"},
     {"schemas"},
-    {"labels", "protocol", "atomic"},
+    {"labels", "protocol", "atomic", "lock"},
     {"errors"},
 ]
 FOR_TRAINING = {
@@ -39,6 +39,7 @@ FOR_TRAINING = {
     "terminal",
     "image_file",
     "atomic",
+    "lock",
     "errors",
 }
 

@@ -102,5 +102,4 @@ def _interruptible(said: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; {said}.", err=True)
-        raise typer.Exit(130) from None
+        raise KeyboardInterrupt(f"interrupted; {said}.") from None

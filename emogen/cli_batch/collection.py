@@ -16,11 +16,12 @@ from emogen.cli_batch.looking import SHOWN_LINES, show_look
 from emogen.cli_batch.opened import backend_for, looks, plans_of, rows_of, terms_of
 from emogen.errors import CheckFailedError, InputError, UnfinishedError
 from emogen.journal import Journal
+from emogen.lock import locked
 from emogen.manifest import manifest_of
 from emogen.opening import dataset_of, renderer_of
 from emogen.settings import RunSettings
 from emogen.settings.keeping import restored
-from emogen.store import JOURNAL, RunFolder, locked, read_manifest
+from emogen.store import JOURNAL, RunFolder, read_manifest
 from emogen.terminal import progress, show_counts, show_remarks
 
 __all__ = ["fetch", "make_samples"]

@@ -13,7 +13,7 @@ from emogen.batch.plans import Batch, Plans, State
 from emogen.batch.remote import RemoteBatch, Remotes
 from emogen.batch.submitting import recover
 from emogen.cli_batch.opened import looks, plans_of
-from emogen.store import locked
+from emogen.lock import locked
 from emogen.terminal import progress
 
 __all__ = ["SHOWN_LINES", "run_cancel", "show_look", "show_status", "wait"]

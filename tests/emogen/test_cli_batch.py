@@ -19,7 +19,7 @@ from batch_stub import BatchStub, Fault, answered, not_run, refused
 from command_line import Emogen, Ran
 from openai_stub import REASONING
 
-from emogen.store import locked
+from emogen.lock import locked
 
 SECRET = "sk-planted-0123456789abcdef"
 # A stubbed answer takes 7 prompt tokens and 5 answer tokens: it costs 0.005, and half of that in a batch.

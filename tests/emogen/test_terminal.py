@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from emogen.errors import BackendError, CheckFailedError, EmovitError, InputErro
 from emogen.terminal import progress, run_app
 
 
-def app_that_raises(error: Exception | None) -> typer.Typer:
+def app_that_raises(error: BaseException | None) -> typer.Typer:
     app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
     @app.command()
@@ -70,7 +71,7 @@ run_app(app)
 
 
 def test_an_interrupt_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
-    """Ctrl-C ends a command with the shell's code for it."""
+    """Ctrl-C ends a command with the shell's code for it, and one line."""
     with (tmp_path / "out").open("wb") as out:
         child = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=out, stderr=subprocess.PIPE)
         limit = time.monotonic() + 10
@@ -79,7 +80,27 @@ def test_an_interrupt_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
         child.send_signal(signal.SIGINT)
         _, err = child.communicate(timeout=10)
     assert child.returncode == 130
-    assert b"Traceback" not in err
+    assert err.decode().split() == ["interrupted"]
+
+
+@pytest.mark.parametrize(("said", "shown"), [((), "interrupted"), (("all is kept",), "all is kept")])
+def test_an_interrupt_may_say_what_is_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, said: tuple[str, ...], shown: str
+) -> None:
+    """What the interrupted work says is what is shown, once."""
+    monkeypatch.setattr(sys, "argv", ["program"])
+    with pytest.raises(SystemExit) as left:
+        run_app(app_that_raises(KeyboardInterrupt(*said)))
+    assert left.value.code == 130
+    assert capsys.readouterr().err.strip() == shown
+
+
+@pytest.mark.parametrize("program", ["emogen", "emovit_train"])
+def test_the_version(program: str) -> None:
+    """Both programs say the version of the distribution, also as `python -m`."""
+    words = [sys.executable, "-m", program, "--version"]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert told.stdout == f"emovit-toolkit {version('emovit-toolkit')}\n"
 
 
 def test_a_reader_that_leaves_gets_no_traceback() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from emogen.errors import EmovitError, InputError, UnknownNameError
+from emogen.lock import locked
 from emovit_train.cli import app
 from tests.emovit_train.conftest import sample_rows
 
@@ -143,3 +145,25 @@ def test_predict_needs_a_question_and_usable_labels(
     assert "unknown label set 'joyy'" in str(error_of(*told, "--labels", "joyy"))
     missing = error_of("predict", tmp_path / "gone.png", "--checkpoint", tuned_folder, "--ask", "What?")
     assert "gone.png" in str(missing)
+
+
+def test_interrupted_answers(run_folder: Path, tuned_folder: Path) -> None:
+    """Ctrl-C ends `predict` with one line and 130, after whole answers."""
+    photo = run_folder / "photos" / "red.png"
+    words = ["predict", *[photo] * 400, "--checkpoint", tuned_folder, "--ask", "What?"]
+    command = [sys.executable, "-m", "emovit_train", *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(str(photo).encode())
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.decode().splitlines()[-1]) == (130, "interrupted")
+    assert b"Traceback" not in err
+
+
+def test_two_processes_train_into_one_folder(run_folder: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """A second process is refused while the first trains into a folder, and leaves it alone."""
+    with locked(tmp_path):
+        error = error_of("train", run_folder, "--out", tmp_path, "--model", tiny_folder, "--overwrite")
+    assert "another process is writing into this folder" in str(error)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]

@@ -85,12 +85,12 @@ def test_existing_checkpoint_is_not_replaced(
 def test_nan_ends_the_run_and_saves_nothing(
     run_folder: Path, settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A loss that is no number names the step, and leaves no file behind."""
+    """A loss that is no number names the step, and leaves nothing but the lock behind."""
     monkeypatch.setattr(loop, "mean_loss", lambda *_: 1.0)
     monkeypatch.setattr(EmoVIT, "forward", lambda *_: torch.tensor([float("nan")], requires_grad=True))
     with pytest.raises(EmovitError, match="the loss is nan at step 1"):
         train(run_folder, tmp_path / "out", settings)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
 
 
 def test_changed_frozen_tensor_fails_the_run(

@@ -1,0 +1,5 @@
+"""Runs `python -m emogen`."""
+
+from emogen.cli import main
+
+main()
