@@ -1,4 +1,4 @@
-"""Reads exported lists: LLaVA's conversations, and the question-answer rows of LAVIS' VQA builders."""
+"""Reads exported lists: LLaVA's, EmoVIT's and LLaMA-Factory's conversations, the question-answer rows of LAVIS."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ def _llava_rows(entry: dict[str, Any], root: Path) -> list[Row]:
     speakers = [turn["from"] for turn in turns]
     if not turns or speakers != ["human", "gpt"] * (len(turns) // 2):
         raise ValueError(f"human and gpt must take turns, got {speakers}")
+    image = entry["image"] if "image" in entry else entry["images"][0]
     return [
         Row(
-            image=root / entry["image"],
+            image=root / image,
             question=_text(asked["value"].replace("<image>", "")),
             answer=_text(answered["value"]),
             kind="exported",

@@ -176,7 +176,11 @@ EXPORTERS: Final[Registry[Callable[[], Exporter]]] = Registry(
     "export format",
     "emogen.exporters",
     {
+        "emovit": "emogen.exporters.emovit:EmoVit",
         "instructblip": "emogen.exporters.instructblip:InstructBlip",
+        "lavis-llava": "emogen.exporters.lavis_llava:LavisLlava",
         "llava": "emogen.exporters.llava:Llava",
+        "messages": "emogen.exporters.messages:Messages",
+        "sharegpt": "emogen.exporters.sharegpt:ShareGpt",
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from emogen.errors import shorten
@@ -10,7 +10,7 @@ from emogen.exporters import Problem
 from emogen.exporters.text import IMAGE_TOKEN, check_text
 from emogen.stored import StoredTurn
 
-__all__ = ["Consumer", "check_conversation", "conversation", "not_an_object"]
+__all__ = ["Consumer", "check_conversation", "check_one_pair", "conversation", "not_an_object"]
 
 _ROLES = ("human", "gpt")
 _TOKEN_LINE = f"{IMAGE_TOKEN}\n"
@@ -22,11 +22,13 @@ class Consumer:
 
     Attributes:
         name: Its name.
+        marks: What it takes for something else than text.
         odd: What it does with an odd number of turns.
         missing: What it does with a row whose image no token stands for.
     """
 
     name: str
+    marks: Mapping[str, str]
     odd: str
     missing: str
 
@@ -77,6 +79,15 @@ def check_conversation(turns: object, consumer: Consumer, *, image: bool) -> Ite
         )
 
 
+def check_one_pair(turns: object, consumer: Consumer) -> Iterator[Problem]:
+    """Yield a problem where more than one question and answer are held that the consumer never reads."""
+    if isinstance(turns, list) and len(turns) > len(_ROLES):
+        rule = (
+            f"must have 2 turns, not {len(turns)}: {consumer.name} reads the first question and answer only"
+        )
+        yield Problem("conversations", rule, "Give each question and answer a row of its own.")
+
+
 def _check_role(field: str, role: object, wanted: str) -> Iterator[Problem]:
     if role != wanted:
         yield Problem(
@@ -92,7 +103,7 @@ def _check_value(field: str, value: object, consumer: Consumer, wanted: int) -> 
         return
     yield from _check_tokens(field, value.count(IMAGE_TOKEN), consumer, wanted)
     # The consumers cut the token out and put it in front, so the text is what remains.
-    yield from check_text(field, value.replace(IMAGE_TOKEN, ""))
+    yield from check_text(field, value.replace(IMAGE_TOKEN, ""), consumer.marks)
 
 
 def _check_tokens(field: str, found: int, consumer: Consumer, wanted: int) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from emogen.errors import shorten
 from emogen.exporters import Problem
 from emogen.exporters.text import check_unicode
 
-__all__ = ["check_image", "image_path", "is_plain_path"]
+__all__ = ["check_image", "check_images", "image_path", "is_plain_path"]
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_/-]*\.[A-Za-z0-9]+")
 
@@ -38,6 +38,17 @@ def check_image(value: object, field: str = "image") -> Iterator[Problem]:
         rule = f"must {fault}, not {shorten(repr(value), 60)}"
         yield Problem(field, rule, "Write the path relative to the image folder, with '/'.")
     yield from check_unicode(field, value)
+
+
+def check_images(value: object) -> Iterator[Problem]:
+    """Yield what is wrong with the images of a row that may have several."""
+    if not isinstance(value, list):
+        yield Problem(
+            "images", f"must be a list, not {shorten(repr(value), 40)}", "Write the paths in a list."
+        )
+        return
+    for index, image in enumerate(value):
+        yield from check_image(image, f"images[{index}]")
 
 
 def _fault(path: str) -> str | None:

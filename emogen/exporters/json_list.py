@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from emogen.errors import InputError, shorten
 from emogen.exporters import Layout, PlacedRow
-from emogen.exporters.options import SPLITS
+from emogen.exporters.parts import part_files
 
 __all__ = ["JsonList", "JsonListPart", "read_json_list"]
 
@@ -61,14 +61,7 @@ class JsonList(Layout):
 
     def read(self, path: Path) -> Iterator[PlacedRow]:
         """Yield the rows of a list, or of each list of an export."""
-        if not path.is_dir():
-            yield from read_json_list(path)
-            return
-        files = [file for split in SPLITS if (file := path / f"{split}.json").is_file()]
-        if not files:
-            names = ", ".join(f"{split}.json" for split in SPLITS)
-            raise InputError(f"holds none of {names}", where=path, remedy="Name an export, or a file.")
-        for file in files:
+        for file in part_files(path, ".json"):
             yield from read_json_list(file)
 
 

@@ -11,12 +11,13 @@ from emogen.exporters import Example, Layout, Problem, Row, Turns
 from emogen.exporters.conversations import Consumer, check_conversation, conversation, not_an_object
 from emogen.exporters.images import check_image
 from emogen.exporters.json_list import JsonList
-from emogen.exporters.text import check_unicode
+from emogen.exporters.text import VICUNA_MARKS, check_unicode
 
 __all__ = ["Llava"]
 
 _LLAVA = Consumer(
     "LLaVA",
+    VICUNA_MARKS,
     odd="masks a question without an answer",
     missing="trains the row without its picture",
 )

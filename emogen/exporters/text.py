@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from emogen.errors import shorten
 from emogen.exporters import Problem
 
-__all__ = ["IMAGE_TOKEN", "are_plain", "check_text", "check_unicode"]
+__all__ = ["IMAGE_MARKS", "IMAGE_TOKEN", "VICUNA_MARKS", "are_plain", "check_text", "check_unicode"]
 
 IMAGE_TOKEN: Final = "<image>"
 
+# What a consumer takes for something else than text → what it takes it for.
+IMAGE_MARKS: Final[Mapping[str, str]] = {IMAGE_TOKEN: "which stands for the picture"}
+
 # Sources: LLaVA `preprocess_multimodal`, `preprocess_v1`; transformers `InstructBlipProcessor`;
 # the chat form of Vicuna, which is the language model of both.
-_MARKS: Final[dict[str, str]] = {
-    IMAGE_TOKEN: "which stands for the picture",
+VICUNA_MARKS: Final[Mapping[str, str]] = {
+    **IMAGE_MARKS,
     "</s>": "which the tokenizer reads as the end of the answer",
     "USER:": "which opens a question in Vicuna's chat form",
     "ASSISTANT:": "which opens an answer in Vicuna's chat form, so that LLaVA masks the row without a word",
@@ -23,7 +26,10 @@ _MARKS: Final[dict[str, str]] = {
 
 
 def are_plain(texts: Sequence[str]) -> bool:
-    """Whether `check_text` surely finds nothing in any of the texts: what nearly all are, seen at once."""
+    """Whether `check_text` surely finds nothing in any of the texts: what nearly all are, seen at once.
+
+    All marks of this module are looked for.
+    """
     whole = "\n".join(texts)
     return (
         "<" not in whole
@@ -34,19 +40,20 @@ def are_plain(texts: Sequence[str]) -> bool:
     )
 
 
-def check_text(field: str, text: object) -> Iterator[Problem]:
+def check_text(field: str, text: object, marks: Mapping[str, str] = VICUNA_MARKS) -> Iterator[Problem]:
     """Yield what is wrong with a question or an answer.
 
     Args:
         field: Its place in the row.
         text: The value found there.
+        marks: What the consumer takes for something else than text.
     """
     if not isinstance(text, str):
         yield Problem(field, f"must be text, not {shorten(repr(text), 40)}", "Write a string.")
         return
     if not text.strip():
         yield Problem(field, "must not be blank", "Leave the turn out, or write its text.")
-    for mark, meaning in _MARKS.items():
+    for mark, meaning in marks.items():
         if mark in text:
             yield Problem(
                 field, f"must not hold {mark!r}, {meaning}", "Reword the text, or leave the turn out."

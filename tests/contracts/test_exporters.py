@@ -125,7 +125,7 @@ def test_a_good_sample_is_written_with_its_text_unaltered(
 
 
 @every_form
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=12)
 @given(drawn=st.lists(samples, max_size=4), split_by=st.sampled_from([None, (0.5, 0.25, 0.25)]))
 def test_any_sample_is_written_validly_or_listed(
     format: str,

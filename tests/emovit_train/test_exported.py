@@ -31,6 +31,15 @@ def test_llava_conversation_gives_a_row_per_turn(tmp_path: Path) -> None:
     assert rows[0].split is None
 
 
+def test_sharegpt_row_names_its_image_in_a_list(tmp_path: Path) -> None:
+    """LLaMA-Factory's rows hold a list of images, of which ours have one."""
+    turns = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A cup."}]
+    (row,) = read_rows(
+        write(tmp_path / "rows.json", [{"id": "a", "conversations": turns, "images": ["a.png"]}])
+    )
+    assert (row.image, row.question) == (tmp_path / "a.png", "What?")
+
+
 def test_instructblip_row_gives_its_first_answer(tmp_path: Path) -> None:
     """A VQA row is one question with the first of its answers."""
     entry = {

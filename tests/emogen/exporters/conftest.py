@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +54,13 @@ def samples(make_sample: MakeSample) -> list[Sample]:
         ),
         make_sample("rocket", categorical, image="photos/rocket.jpg", instruction="categorical"),
     ]
+
+
+@pytest.fixture
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the photographs that the samples are about."""
+    root = tmp_path_factory.mktemp("pictures")
+    (root / "photos").mkdir()
+    for number, name in enumerate(("rocket.jpg", "cat ü.jpg")):
+        (root / "photos" / name).write_bytes(b"\xff\xd8 picture %d" % number)
+    return root

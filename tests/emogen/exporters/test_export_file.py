@@ -9,20 +9,31 @@ from typing import Any
 
 import orjson
 import pytest
+from export_tree import contents
 
 from emogen.errors import CheckFailedError, InputError, UnknownNameError
+from emogen.exporters import EXPORTERS
 from emogen.exporters.export import ExportReport, export
+from emogen.exporters.options import ExportOptions
 from emogen.schemas import Sample, Turn
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.mark.parametrize("format", ["llava", "instructblip"])
-def test_the_file_is_the_golden_one(format: str, samples: list[Sample], tmp_path: Path) -> None:
-    """Each format is what it was, byte by byte; a wanted change is made by replacing the golden file."""
-    out = tmp_path / "out.json"
-    export(samples, format, out)
-    assert out.read_bytes() == (GOLDEN / f"{format}.json").read_bytes()
+@pytest.mark.parametrize("format", [path.name for path in sorted(GOLDEN.iterdir())])
+def test_the_export_is_the_golden_one(
+    format: str, samples: list[Sample], pictures: Path, tmp_path: Path
+) -> None:
+    """Each format is what it was, byte by byte; a wanted change is made by replacing the golden files."""
+    out = tmp_path / "out"
+    export(samples, format, out, ExportOptions(image_root=pictures, split_by=(0.5, 0.5, 0.0), split_seed=3))
+    assert contents(out) == contents(GOLDEN / format)
+
+
+@pytest.mark.parametrize("format", EXPORTERS.targets())
+def test_every_format_of_ours_has_golden_files(format: str) -> None:
+    """No format can change unnoticed."""
+    assert (GOLDEN / format).is_dir()
 
 
 def test_the_report_counts_rows_and_samples(samples: list[Sample], tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
+from broken_row import broken, without
 
 from emogen.exporters.examples import examples_of
 from emogen.exporters.llava import Llava
@@ -21,21 +21,6 @@ GOOD: dict[str, Any] = {
         {"from": "gpt", "value": "On its pad."},
     ],
 }
-
-
-def broken(path: str, value: Any) -> dict[str, Any]:
-    """Return the good row with `value` at `path` ("conversations.0.value")."""
-    row = copy.deepcopy(GOOD)
-    *parents, last = path.split(".")
-    target: Any = row
-    for part in parents:
-        target = target[int(part) if part.isdigit() else part]
-    target[int(last) if last.isdigit() else last] = value
-    return row
-
-
-def without(key: str) -> dict[str, Any]:
-    return {name: value for name, value in GOOD.items() if name != key}
 
 
 def test_a_sample_is_one_row_with_the_picture_once_and_first(make_sample: Any) -> None:
@@ -64,9 +49,9 @@ TEXT_ONLY = {
     [
         GOOD,
         TEXT_ONLY,
-        without("id"),
+        without(GOOD, "id"),
         {**GOOD, "id": 7, "model": "anything"},
-        broken("conversations.0.value", "What is it?\n<image>"),
+        broken(GOOD, "conversations.0.value", "What is it?\n<image>"),
     ],
     ids=["ours", "text only", "no id", "other keys", "token last"],
 )
@@ -79,29 +64,69 @@ def test_what_the_loader_takes_is_no_problem(row: object) -> None:
     ("row", "field", "rule"),
     [
         (["not", "an", "object"], "row", "must be an object"),
-        (without("conversations"), "conversations", "must be a list of turns, not missing"),
-        (broken("conversations", []), "conversations", "must be a list of turns"),
-        (broken("conversations", GOOD["conversations"][:3]), "conversations", "even number of turns, not 3"),
-        (broken("conversations.1", "A rocket."), "conversations[1]", "must be an object"),
-        (broken("conversations.0.from", "gpt"), "conversations[0].from", "must be 'human', not 'gpt'"),
-        (broken("conversations.1.from", "human"), "conversations[1].from", "must be 'gpt', not 'human'"),
-        (broken("conversations.1.from", "assistant"), "conversations[1].from", "not 'assistant'"),
-        (broken("conversations.1.value", None), "conversations[1].value", "must be text, not None"),
-        (broken("conversations.1.value", " \n"), "conversations[1].value", "must not be blank"),
-        (broken("conversations.0.value", "<image>\n "), "conversations[0].value", "must not be blank"),
-        (broken("conversations.0.value", "What?"), "conversations[0].value", "trains the row without its"),
-        (broken("conversations.0.value", "<image>\n<image>?"), "conversations[0].value", "once, not 2 times"),
-        (broken("conversations.1.value", "<image>"), "conversations[1].value", "must not hold '<image>'"),
-        (broken("conversations.2.value", "<image>?"), "conversations[2].value", "must not hold '<image>'"),
-        (without("image"), "conversations[0].value", "must not hold '<image>'"),
-        (broken("conversations.1.value", "Yes</s>no"), "conversations[1].value", "must not hold '</s>'"),
-        (broken("conversations.2.value", "USER: hi"), "conversations[2].value", "must not hold 'USER:'"),
-        (broken("conversations.3.value", "ASSISTANT: hi"), "conversations[3].value", "hold 'ASSISTANT:'"),
-        (broken("conversations.0.value", "US<image>ER: hi"), "conversations[0].value", "hold 'USER:'"),
-        (broken("conversations.1.value", "\ud83d"), "conversations[1].value", r"valid Unicode, not \ud83d"),
-        (broken("id", "\ud83d"), "id", "valid Unicode"),
-        (broken("image", None), "image", "must be a path, not None"),
-        (broken("image", "/data/a.jpg"), "image", "must be relative"),
+        (without(GOOD, "conversations"), "conversations", "must be a list of turns, not missing"),
+        (broken(GOOD, "conversations", []), "conversations", "must be a list of turns"),
+        (
+            broken(GOOD, "conversations", GOOD["conversations"][:3]),
+            "conversations",
+            "even number of turns, not 3",
+        ),
+        (broken(GOOD, "conversations.1", "A rocket."), "conversations[1]", "must be an object"),
+        (broken(GOOD, "conversations.0.from", "gpt"), "conversations[0].from", "must be 'human', not 'gpt'"),
+        (
+            broken(GOOD, "conversations.1.from", "human"),
+            "conversations[1].from",
+            "must be 'gpt', not 'human'",
+        ),
+        (broken(GOOD, "conversations.1.from", "assistant"), "conversations[1].from", "not 'assistant'"),
+        (broken(GOOD, "conversations.1.value", None), "conversations[1].value", "must be text, not None"),
+        (broken(GOOD, "conversations.1.value", " \n"), "conversations[1].value", "must not be blank"),
+        (broken(GOOD, "conversations.0.value", "<image>\n "), "conversations[0].value", "must not be blank"),
+        (
+            broken(GOOD, "conversations.0.value", "What?"),
+            "conversations[0].value",
+            "trains the row without its",
+        ),
+        (
+            broken(GOOD, "conversations.0.value", "<image>\n<image>?"),
+            "conversations[0].value",
+            "once, not 2 times",
+        ),
+        (
+            broken(GOOD, "conversations.1.value", "<image>"),
+            "conversations[1].value",
+            "must not hold '<image>'",
+        ),
+        (
+            broken(GOOD, "conversations.2.value", "<image>?"),
+            "conversations[2].value",
+            "must not hold '<image>'",
+        ),
+        (without(GOOD, "image"), "conversations[0].value", "must not hold '<image>'"),
+        (
+            broken(GOOD, "conversations.1.value", "Yes</s>no"),
+            "conversations[1].value",
+            "must not hold '</s>'",
+        ),
+        (
+            broken(GOOD, "conversations.2.value", "USER: hi"),
+            "conversations[2].value",
+            "must not hold 'USER:'",
+        ),
+        (
+            broken(GOOD, "conversations.3.value", "ASSISTANT: hi"),
+            "conversations[3].value",
+            "hold 'ASSISTANT:'",
+        ),
+        (broken(GOOD, "conversations.0.value", "US<image>ER: hi"), "conversations[0].value", "hold 'USER:'"),
+        (
+            broken(GOOD, "conversations.1.value", "\ud83d"),
+            "conversations[1].value",
+            r"valid Unicode, not \ud83d",
+        ),
+        (broken(GOOD, "id", "\ud83d"), "id", "valid Unicode"),
+        (broken(GOOD, "image", None), "image", "must be a path, not None"),
+        (broken(GOOD, "image", "/data/a.jpg"), "image", "must be relative"),
     ],
 )
 def test_each_rule_of_the_loader_is_enforced(row: object, field: str, rule: str) -> None:
