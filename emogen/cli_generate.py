@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -15,23 +15,15 @@ from emogen.settings import RunSettings
 from emogen.terminal import note, progress, show_counts, show_remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from emogen.asking import Asker
-    from emogen.instructions import AskedInstruction
     from emogen.prompts import PromptRenderer
-    from emogen.schemas import ImageRecord, Prompt, Rejection, Sample
+    from emogen.schemas import Rejection, Sample
     from emogen.store import RunFolder
 
 __all__ = ["generate"]
 
 FILES: Final = ("samples.jsonl", "rejections.jsonl", "run.json")
-SHOWN_PROMPTS: Final = 3
 GC_AFTER_ALLOCATIONS: Final = 20_000
-WHY_UNASKED: Final = {
-    "no_context": "say nothing of their image",
-    "unreadable_image": "have an image that cannot be read",
-}
 
 
 @takes_settings
@@ -56,10 +48,13 @@ def generate(
     compatible server by --base-url), openai-sdk (the same by the official SDK), azure (a deployment there), scripted
     (replays a file of answers). A known model's name stands for its backend: --backend gpt-6.1-sol.
     """
-    if show_prompt:
-        _show_prompts(settings)
-    elif dry_run:
-        _dry_run(settings)
+    if show_prompt or dry_run:
+        from emogen import cli_trial
+
+        if show_prompt:
+            cli_trial.show_prompts(settings)
+        else:
+            cli_trial.dry_run(settings, overwrite=overwrite)
     else:
         _run(settings, file, overwrite=overwrite)
 
@@ -177,99 +172,18 @@ def _show_spending(asker: Asker | None) -> None:
         typer.echo(f"perhaps {perhaps} more, for attempts that the server may have answered unheard")
 
 
-def _dry_run(settings: RunSettings) -> None:
-    """Render every prompt and say what asking them would take; nothing is asked."""
-    from collections import Counter
-
-    from emogen.estimates import estimated_usage
-    from emogen.opening import dataset_of
-    from emogen.prices import price_of
-    from emogen.schemas import Usage
-
-    dataset = dataset_of(settings)
-    records, requests, prompt_tokens, answer_tokens = 0, 0, 0, 0
-    unasked: Counter[str] = Counter()
-    for prompts in _prompts(settings, dataset.records()):
-        if isinstance(prompts, str):
-            unasked[prompts] += 1
-            prompts = iter(())
-        for prompt in prompts:
-            if requests < SHOWN_PROMPTS:
-                _print_prompt(prompt)
-            usage = estimated_usage(prompt)
-            requests += 1
-            prompt_tokens += usage.prompt_tokens
-            answer_tokens += usage.completion_tokens
-        records += 1
-    show_remarks(dataset.remarks())
-    typer.echo(f"{records} records, {requests} requests; nothing was asked")
-    for reason, count in unasked.items():
-        typer.echo(f"{count} records {WHY_UNASKED[reason]}: nothing would be asked about them ({reason})")
-    typer.echo(f"about {prompt_tokens:,} prompt tokens and {answer_tokens:,} answer tokens")
-    model = (settings.backend or "").partition(":")[2] or settings.backend or ""
-    price = price_of(model, settings.prices)
-    if price is None:
-        typer.echo(f"cost unknown: no price for {model or 'no model'}; give one with --prices FILE")
-        return
-    cost = price.of(Usage(prompt_tokens=prompt_tokens, completion_tokens=answer_tokens))
-    typer.echo(f"about {cost:.2f} {price.currency} (prices as of {price.as_of})")
-
-
-def _show_prompts(settings: RunSettings) -> None:
-    from emogen.opening import dataset_of
-
-    for prompts in _prompts(settings, dataset_of(settings).records()):
-        if not isinstance(prompts, str):
-            for prompt in prompts:
-                _print_prompt(prompt)
-            return
-
-
-def _prompts(settings: RunSettings, records: Iterator[ImageRecord]) -> Iterator[Iterator[Prompt] | str]:
-    """Yield what would be asked about each record, or the reason why nothing would; no backend is opened."""
-    from emogen.backends import wants_json
-    from emogen.errors import InputError
-    from emogen.judging import instruction
-    from emogen.opening import backend_options, renderer_of, sight_of
-
-    renderer = renderer_of(settings)
-    structured = wants_json(settings.backend, backend_options(settings))
-    kinds = [kind for kind in map(instruction, settings.types) if kind.asks_model]
-    sight = sight_of(settings)
-    for record in records:
-        if kinds and sight is None and not renderer.tells_of(record):
-            yield "no_context"
-            continue
-        try:
-            images = (sight.look(record),) if sight else ()
-        except InputError:
-            yield "unreadable_image"
-            continue
-        yield (
-            cast("AskedInstruction", kind).prompt(record, renderer, structured=structured, images=images)
-            for kind in kinds
-        )
-
-
-def _print_prompt(prompt: Prompt) -> None:
-    seeds = ", ".join(prompt.seed_ids) or "none"
-    typer.echo(f"===== {prompt.instruction}, record {prompt.record_id} (seed examples: {seeds})")
-    for message in prompt.messages:
-        typer.echo(f"--- {message.role}")
-        for image in message.images:
-            typer.echo(f"[the image, as a JPEG of {image.seen.width} x {image.seen.height} pixels]")
-        typer.echo(message.content)
-
-
 def _compare(file: RunFile, settings: RunSettings, manifest: dict[str, Any]) -> None:
     """Say what is not as it was in the run that is repeated; a run that merely goes on is the folder's business."""
     from emogen.manifest import differences
     from emogen.opening import out_of
+    from emogen.settings.nesting import value_at
     from emogen.store import read_manifest
 
     run = file.path.parent
     before = read_manifest(run)
     if before is None or out_of(settings).resolve() == run.resolve():
         return
-    for difference in differences(before, manifest, records_named="records" not in file.given):
+    said = {"records": ("records",), "captions": ("data", "captions"), "metadata": ("data", "metadata")}
+    named = {name for name, key in said.items() if value_at(file.given, key) is None}
+    for difference in differences(before, manifest, named):
         note(f"not as in {file.path}: {difference}")

@@ -190,6 +190,12 @@ class Journal:
         )
         return set(found)
 
+    def mean_answer_tokens(self) -> dict[str, float]:
+        """Return how many tokens an answer has in the mean, by instruction type, of those that said it."""
+        tokens = "json_extract(CAST(body AS TEXT), '$.completion.usage.completion_tokens')"
+        query = f"SELECT instruction, avg({tokens}) FROM answers WHERE {tokens} > 0 GROUP BY instruction"
+        return dict(self._reader.execute(query))
+
     def newest(self) -> Entry | None:
         """Return the answer that came last."""
         row = self._reader.execute(f"{_SELECT} ORDER BY position DESC LIMIT 1").fetchone()

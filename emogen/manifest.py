@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from hashlib import file_digest
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,7 +21,7 @@ from emogen.resources import checkout
 from emogen.settings import RunSettings
 from emogen.settings.keeping import kept
 
-__all__ = ["differences", "git_revision", "manifest_of"]
+__all__ = ["INPUTS", "differences", "git_revision", "manifest_of"]
 
 PACKAGES: Final = (
     "emovit-toolkit",
@@ -35,6 +35,12 @@ PACKAGES: Final = (
     "xllamacpp",
 )
 GIT_TIMEOUT_S: Final = 5
+# What is read, as the manifest calls it → how it is named on the command line.
+INPUTS: Final = {
+    "records": "emogen generate records.jsonl --config run.json",
+    "captions": "--captions captions.jsonl",
+    "metadata": "--metadata metadata.jsonl",
+}
 
 
 def manifest_of(settings: RunSettings, backend: Backend | None, renderer: PromptRenderer) -> dict[str, Any]:
@@ -46,6 +52,8 @@ def manifest_of(settings: RunSettings, backend: Backend | None, renderer: Prompt
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "records": records.name,
         "records_sha256": _file_sha256(records),
+        "captions_sha256": _file_sha256(settings.data.captions),
+        "metadata_sha256": _file_sha256(settings.data.metadata),
         # Relative, so that the run folder and the images can be moved together.
         "image_root": os.path.relpath(source_of(settings).image_root.resolve(), out.resolve()),
         "types": list(settings.types),
@@ -64,9 +72,9 @@ def manifest_of(settings: RunSettings, backend: Backend | None, renderer: Prompt
     }
 
 
-def _file_sha256(path: Path) -> str | None:
-    """Return the hash of a file; None for a folder or a data set."""
-    if not path.is_file():
+def _file_sha256(path: Path | None) -> str | None:
+    """Return the hash of a file; None for a folder, a data set or nothing."""
+    if path is None or not path.is_file():
         return None
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
@@ -94,26 +102,27 @@ def git_revision(folder: Path | None) -> str | None:
     return told.stdout.strip() or None
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], *, records_named: bool) -> Iterator[str]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], named: Container[str]) -> Iterator[str]:
     """Yield what a run that repeats another has that the other had not, a line each.
 
     Args:
         before: The manifest of the run that is repeated.
         now: The manifest of this run.
-        records_named: Whether the user named the records himself, and so may name other ones.
+        named: Which of `INPUTS` the user named anew, and so may be other ones on purpose.
 
     Raises:
-        InputError: the records are other ones, and the user may not know.
+        InputError: the records, or what is known of them, are other ones, and the user may not know.
     """
-    if before.get("records_sha256") != now["records_sha256"]:
-        if not records_named:
-            raise InputError(
-                "the records have changed since the run that is to be repeated",
-                where=now["records"],
-                remedy="Name them, as emogen generate records.jsonl --config run.json, to go on with these.",
-            )
-        yield "the records are other ones"
-    elif now["records_sha256"] is None:
+    for name, how in INPUTS.items():
+        if before.get(f"{name}_sha256") != now[f"{name}_sha256"]:
+            if name not in named:
+                raise InputError(
+                    f"the {name} have changed since the run that is to be repeated",
+                    where=name,
+                    remedy=f"Name them, as {how}, to go on with these.",
+                )
+            yield f"the {name} are other ones"
+    if now["records_sha256"] is None:
         yield "whether the records are the same is not known, since they are no file"
     for key, what in (("templates", "template"), ("seeds", "seed examples")):
         then = before.get(key) or {}

@@ -35,6 +35,7 @@ __all__ = [
     "REJECTIONS",
     "SAMPLES",
     "RunFolder",
+    "done_in",
     "read_manifest",
     "read_rejections",
     "read_samples",
@@ -60,6 +61,7 @@ IDENTITY: Final = (
     "parameters",
     "examples",
     "seed",
+    "settings.prompts.context",
     "settings.prompts.context",
     "settings.corrections",
     "settings.checks",
@@ -126,33 +128,14 @@ class RunFolder:
             _mend_last_line(self.path / name)
         before = read_manifest(self.path)
         self.manifest["answers_before"] = (before or {}).get("answers_before", 0)
-        if not any(_holds_rows(self.path / name) for name in (SAMPLES, REJECTIONS, BATCHES)):
+        if not _is_begun(self.path):
             return
-        if before is None:
-            raise InputError(
-                "holds samples but no run.json",
-                where=self.path,
-                remedy="Name another --out, or use --overwrite.",
-            )
-        self._compare(before)
-        self._join(before)
+        self._join(_compared(self.path, before, self.manifest))
         for sample in _rows_of(self.path / SAMPLES, Sample):
             self._count(sample)
             self.done.add((sample.record.id, sample.instruction))
             self._seen[sample.record.id] = _digest(sample.record)
         self._drop_failed_requests()
-
-    def _compare(self, before: dict[str, Any]) -> None:
-        pairs = [(key, _at(before, key), _at(self.manifest, key)) for key in IDENTITY]
-        for key in PER_TYPE:
-            then, now = before.get(key) or {}, self.manifest.get(key) or {}
-            pairs += [(f"{key} of {name}", then[name], now[name]) for name in now if name in then]
-        for key, was, now in (difference for pair in pairs for difference in _differences(*pair)):
-            raise InputError(
-                f"holds a run with another {key.removeprefix('settings.')} ({shorten(was)}, now {shorten(now)})",
-                where=self.path,
-                remedy="Name another --out, or use --overwrite: known answers are not paid again.",
-            )
 
     def _join(self, before: dict[str, Any]) -> None:
         """Let the manifest speak for the rows that are there, too."""
@@ -220,6 +203,53 @@ class RunFolder:
         counts = {"kept": dict(sorted(self.kept.items())), "rejected": dict(sorted(self.rejected.items()))}
         text = orjson.dumps({**self.manifest, "state": state, "counts": counts}, option=orjson.OPT_INDENT_2)
         write_bytes(self.path / MANIFEST, text + b"\n")
+
+
+def done_in(run: Path, manifest: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return record id and instruction type of the rows that a run would find in its folder, and not make again.
+
+    Nothing is locked or mended: a last row that is not whole is passed over.
+
+    Raises:
+        InputError: the folder holds a run with other settings.
+    """
+    if not _is_begun(run):
+        return set()
+    _compared(run, read_manifest(run), manifest)
+    samples = _rows_of(run / SAMPLES, Sample, torn=True)
+    rejections = _rows_of(run / REJECTIONS, Rejection, torn=True)
+    return {(sample.record.id, sample.instruction) for sample in samples} | {
+        (rejection.record_id, rejection.instruction) for rejection in rejections if not _unasked(rejection)
+    }
+
+
+def _is_begun(run: Path) -> bool:
+    return any(_holds_rows(run / name) for name in (SAMPLES, REJECTIONS, BATCHES))
+
+
+def _compared(run: Path, before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest of a run that is to go on.
+
+    Raises:
+        InputError: there is none, or it has another identity.
+    """
+    if before is None:
+        raise InputError(
+            "holds samples but no run.json",
+            where=run,
+            remedy="Name another --out, or use --overwrite.",
+        )
+    pairs = [(key, _at(before, key), _at(now, key)) for key in IDENTITY]
+    for key in PER_TYPE:
+        then, hashes = before.get(key) or {}, now.get(key) or {}
+        pairs += [(f"{key} of {name}", then[name], hashes[name]) for name in hashes if name in then]
+    for key, was, found in (difference for pair in pairs for difference in _differences(*pair)):
+        raise InputError(
+            f"holds a run with another {key.removeprefix('settings.')} ({shorten(was)}, now {shorten(found)})",
+            where=run,
+            remedy="Name another --out, or use --overwrite: known answers are not paid again.",
+        )
+    return before
 
 
 def _answers_in(journal: Path) -> int:
@@ -386,12 +416,18 @@ def read_rejections(run: Path) -> Iterator[Rejection]:
     yield from _rows_of(run / REJECTIONS, Rejection)
 
 
-def _rows_of(path: Path, model: type[M]) -> Iterator[M]:
-    """Read the rows of a JSON Lines file; none where there is no such file."""
+def _rows_of(path: Path, model: type[M], *, torn: bool = False) -> Iterator[M]:
+    """Read the rows of a JSON Lines file; none where there is no such file.
+
+    Args:
+        path: The file.
+        model: What a row is.
+        torn: Whether the last line may be half a row, and is then passed over.
+    """
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                if line.strip():
+                if line.strip() and not (torn and not line.endswith(b"\n")):
                     yield _row(line, model, f"{path}:{number}")
     except FileNotFoundError:
         return

@@ -12,7 +12,7 @@ PICTURE = [
     {"emogen", "__main__"},
     {"cli"},
     {"cli_generate", "cli_batch", "cli_dedup", "cli_records", "cli_export"},
-    {"cli_options"},
+    {"cli_options", "cli_trial"},
     {"dedup"},
     {"pipeline", "rebuilding", "manifest", "recording", "setup_local", "batch"},
     {"dialogue", "opening"},

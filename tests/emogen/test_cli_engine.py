@@ -230,3 +230,58 @@ def test_a_budget_of_tokens(
     assert len(stub.bodies) == 1
     (rejection,) = (tmp_path / "run" / "rejections.jsonl").read_text().splitlines()
     assert "not asked again" in rejection
+
+
+def test_dry_run_of_what_is_left(
+    emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path], stub: OpenAIStub, prices: Path
+) -> None:
+    """What the run folder holds, or its journal answers, is not counted; new answers are taken to be as long."""
+    run = tmp_path / "run"
+    words = ["generate", records_file(4), "--backend", "openai:m", "--base-url", stub.url, "--out", run]
+    words += ["--prices", prices]
+    assert emogen(*words, "--limit", 2).code == 0
+    before = {path.name: path.read_bytes() for path in run.glob("*.json*")}
+    ran = emogen(*words, "--dry-run")
+    assert ran.code == 0, ran.err
+    assert "4 records, 4 requests; nothing was asked" in ran.out
+    assert f"not counted: 4 rows that {run} holds, 0 answers in its journal" in ran.out
+    assert (
+        "and 20 answer tokens, if answers are as long as those in the journal and none is corrected"
+        in ran.out
+    )
+    assert "about 0.02 USD" in ran.out
+    assert "record r2" in ran.out
+    assert "record r0" not in ran.out
+    ran = emogen(*words, "--dry-run", "--overwrite")
+    assert "4 records, 4 requests; nothing was asked" in ran.out
+    assert "not counted: 0 rows" in ran.out
+    assert "4 answers in its journal" in ran.out
+    with (run / "samples.jsonl").open("a") as samples:
+        samples.write('{"record": {"id": "r2')
+    assert "4 requests; nothing" in emogen(*words, "--dry-run").out
+    assert (run / "samples.jsonl").read_bytes().endswith(b"r2")
+    del before["samples.jsonl"]
+    assert {path.name: path.read_bytes() for path in run.glob("*.json*") if path.name in before} == before
+    assert len(stub.bodies) == 4
+
+
+def test_dry_run_of_another_run(
+    emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path], stub: OpenAIStub
+) -> None:
+    """A trial refuses the folder that the run would refuse."""
+    words = [
+        "generate",
+        records_file(1),
+        "--backend",
+        "openai:m",
+        "--base-url",
+        stub.url,
+        "--out",
+        tmp_path / "run",
+    ]
+    assert emogen(*words).code == 0
+    ran = emogen(*words, "--temperature", 1, "--dry-run")
+    assert ran.code == 2
+    assert "holds a run with another parameters.temperature (None, now 1.0)" in ran.err
+    ran = emogen(*words, "--temperature", 1, "--dry-run", "--overwrite")
+    assert "1 records, 2 requests; nothing was asked" in ran.out

@@ -75,6 +75,21 @@ def test_what_put_returned_survives_a_kill(tmp_path: Path) -> None:
     assert len(stored(path)) == len(kept) + 1
 
 
+async def test_what_came_after_a_position(tmp_path: Path) -> None:
+    """The answers that came after a position are told by record and type, and how long answers are in the mean."""
+    with Journal(tmp_path / "j.sqlite") as journal:
+        assert (journal.last_position(), journal.mean_answer_tokens()) == (0, {})
+        for number in range(3):
+            await journal.put(entry(number))
+        last = journal.last_position()
+        await journal.put(entry(3))
+        assert journal.rows_after(last) == {(entry(3).record_id, entry(3).instruction)}
+        assert len(journal.rows_after(0)) == 4
+        lengths = [entry(number).completion.usage.completion_tokens for number in range(4)]
+        (mean,) = journal.mean_answer_tokens().values()
+        assert mean == sum(lengths) / len(lengths) > 0
+
+
 PROMPT = Prompt(
     record_id="r0",
     instruction="reasoning",

@@ -14,7 +14,7 @@ from command_line import Emogen
 from openai_stub import OpenAIStub
 
 from emogen.errors import InputError
-from emogen.manifest import differences, git_revision, manifest_of
+from emogen.manifest import INPUTS, differences, git_revision, manifest_of
 from emogen.opening import renderer_of
 from emogen.settings.reading import read_settings
 
@@ -136,9 +136,7 @@ def test_other_records(emogen: Emogen, tmp_path: Path, run: Path, stub: OpenAISt
     words = ["generate", "--config", run / "run.json", "--out", tmp_path / "y", "--labels", "awe,no"]
     ran = emogen(*words)
     assert ran.code == 2
-    assert (
-        "records.jsonl: the records have changed since the run that is to be repeated. Name them" in ran.err
-    )
+    assert "records: the records have changed since the run that is to be repeated. Name them" in ran.err
     assert len(stub.bodies) == 2
     assert not (tmp_path / "y").exists()
     ran = emogen(*words, tmp_path / "records.jsonl")
@@ -148,12 +146,21 @@ def test_other_records(emogen: Emogen, tmp_path: Path, run: Path, stub: OpenAISt
 
 def test_a_folder_of_images_is_not_compared() -> None:
     """Where the records are no file, their sameness is said to be unknown."""
-    manifest = {"records": "photos", "records_sha256": None, "templates": {}, "seeds": {}, "versions": {}}
-    manifest["git_revision"] = None
-    (said,) = differences(manifest, manifest, records_named=False)
+    manifest = {"templates": {}, "seeds": {}, "versions": {}, "git_revision": None}
+    manifest |= {f"{name}_sha256": None for name in INPUTS}
+    (said,) = differences(manifest, manifest, ())
     assert "not known" in said
-    with pytest.raises(InputError, match="have changed"):
-        list(differences({**manifest, "records_sha256": "aa"}, manifest, records_named=False))
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_whatever_is_read_is_compared(name: str) -> None:
+    """Records, captions and metadata that changed stop the repetition, unless they were named on purpose."""
+    now = {"templates": {}, "seeds": {}, "versions": {}, "git_revision": None}
+    now |= {f"{other}_sha256": "aa" for other in INPUTS}
+    before = {**now, f"{name}_sha256": "bb"}
+    with pytest.raises(InputError, match=f"^{name}: the {name} have changed"):
+        list(differences(before, now, set(INPUTS) - {name}))
+    assert list(differences(before, now, {name})) == [f"the {name} are other ones"]
 
 
 def test_a_manifest_without_settings(emogen: Emogen, tmp_path: Path) -> None:
