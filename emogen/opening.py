@@ -8,7 +8,9 @@ from emogen.admission import Limits
 from emogen.backends import Backend, BackendOptions, choices, open_backend, refuse_blind
 from emogen.dataset import Dataset
 from emogen.errors import InputError
+from emogen.instructions import INSTRUCTIONS
 from emogen.judging import instruction
+from emogen.own_files import refuse_unknown_files
 from emogen.prompts import PromptRenderer
 from emogen.settings import RunSettings
 from emogen.sight import Sight
@@ -67,8 +69,14 @@ def out_of(settings: RunSettings) -> Path:
 
 
 def renderer_of(settings: RunSettings) -> PromptRenderer:
-    """Return what renders the prompts."""
+    """Return what renders the prompts.
+
+    Raises:
+        InputError: a folder of the user's is missing, or holds a file that nothing would read.
+    """
     prompts = settings.prompts
+    for kind, folder in (("templates", prompts.templates), ("seeds", prompts.seeds)):
+        refuse_unknown_files(kind, folder, INSTRUCTIONS.names())
     return PromptRenderer(prompts.templates, prompts.seeds, prompts.examples, settings.seed, prompts.context)
 
 

@@ -25,6 +25,7 @@ import jinja2.sandbox
 
 from emogen.errors import InputError, shorten
 from emogen.guides import GuideRenderer
+from emogen.own_files import refuse_unknown_blocks
 from emogen.resources import bundled_dir, search_path, sha256_text
 from emogen.schemas import Attributes, ImageInput, ImageRecord, Message, Prompt, Turn, TurnKind
 from emogen.seeds import DEFAULT_EXAMPLES, Seed, attribute_texts, read_models, seeded_choice
@@ -227,22 +228,23 @@ class PromptRenderer:
 
     def _closure(self, instruction: str) -> set[str]:
         """Return the names of an instruction's template and of every template that it extends or includes."""
-        seen: set[str] = set()
+        seen: dict[str, tuple[jinja2.nodes.Template, str | None]] = {}
         waiting = [f"{instruction}.j2"]
         while waiting:
             current = waiting.pop()
             if current in seen:
                 continue
-            seen.add(current)
             source, file = self._source(current)
             try:
                 tree = self._environment.parse(source, current, file)
             except jinja2.TemplateSyntaxError as error:
                 raise _template_error(current, error) from error
+            seen[current] = (tree, file)
             if STATEFUL & {node.name for node in tree.find_all(jinja2.nodes.Name)}:
                 self._stateful.add(f"{instruction}.j2")
             waiting.extend(found for found in jinja2.meta.find_referenced_templates(tree) if found)
-        return seen
+        refuse_unknown_blocks(seen)
+        return set(seen)
 
     def seeds(self, instruction: str) -> tuple[Seed, ...]:
         """Return all seed examples of an instruction type, validated."""

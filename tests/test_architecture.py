@@ -23,7 +23,7 @@ PICTURE = [
     {"sources", "perception", "backends", "checks", "store", "exporters"},
     {"instructions"},
     {"prompts", "admission", "journal", "prices", "estimates", "marks", "selection", "stored"},
-    {"guides", "sight"},
+    {"guides", "own_files", "sight"},
     {"image_file", "seeds"},
     {"resources", "registry", "terminal"},
     {"schemas"},
