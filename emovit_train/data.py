@@ -73,7 +73,10 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def read_rows(path: Path, images: Path | None = None) -> list[Row]:
-    """Read all rows, one per turn, in the file's order.
+    """Read all rows, one per turn.
+
+    Samples lie in their file as the answers came, which no two runs repeat: their rows are ordered by record and
+    instruction type, as exports order them, so that the same samples train alike.
 
     Args:
         path: A run folder, `samples.jsonl`, or an exported `.json` list (LLaVA or InstructBLIP).
@@ -89,17 +92,22 @@ def read_rows(path: Path, images: Path | None = None) -> list[Row]:
     root = image_root(file, images)
     if text.lstrip().startswith("["):
         return exported_rows(file, text, root)
-    return [row for where, value in read_objects(file) for row in _sample_rows(value, where, root)]
+    samples = [_sample(value, where) for where, value in read_objects(file)]
+    samples.sort(key=lambda sample: (sample.record.id, sample.instruction))
+    return [row for sample in samples for row in _sample_rows(sample, root)]
 
 
-def _sample_rows(value: dict[str, Any], where: str, root: Path) -> list[Row]:
+def _sample(value: dict[str, Any], where: str) -> Sample:
     if "record" not in value and "image" in value:
         raise InputError(
             "this is a record, and training needs samples",
             where=where,
             remedy="Make them with: emogen generate",
         )
-    sample = validated(Sample, value, where)
+    return validated(Sample, value, where)
+
+
+def _sample_rows(sample: Sample, root: Path) -> list[Row]:
     record = sample.record
     return [
         Row(

@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 from batch_stub import BatchStub
 from command_line import Emogen, Ran
+from hypothesis import settings
 from openai_stub import OpenAIStub
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 
 @pytest.fixture(autouse=True)
