@@ -1,8 +1,8 @@
 """When a request may be sent: so many a minute, so many tokens a minute, so many at once, for so much money.
 
 The limits a minute are token buckets, from the user's flags or learnt from the server's headers. The number in flight
-adapts: it grows while every place is taken, and shrinks while a large share of what was sent last is refused. A few
-random 429s leave it alone; a full server brings it down to what the server holds.
+adapts: it grows while every place is taken, and shrinks on the *share* of 429 answers in a window. A few random 429s
+leave it alone; a full server brings it down to what the server holds.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from emogen.errors import EmovitError, InputError
 
 __all__ = ["Admission", "CostLimitError", "Limits", "Ticket"]
 
-# So many refused among the last that were sent mean that the server is full, not that it is moody.
-FULL_REFUSALS: Final = 12
-LAST_SENT: Final = 32
-# A larger number that was refused is tried again after a round of answers, then two, ..., and at last so many.
-MOST_PATIENCE: Final = 16
+# A window in which so large a share was refused means that the server is full, not that it is moody.
+FULL_SHARE: Final = 0.25
+# Refusals come at once and answers late, so that a window may hold nothing else: it says "full", not how far.
+MOST_SHRINK: Final = 0.5
+WINDOW: Final = 64
 FIRST_IN_FLIGHT: Final = 32
 # A bucket holds the allowance of so many seconds: enough for a burst, too little to exhaust a minute at once.
 BURST_S: Final = 5.0
@@ -90,7 +90,7 @@ class Ticket:
 
     tokens: float
     cost: float
-    refused: bool = False
+    limit: int = 0
 
 
 @dataclass(slots=True)
@@ -124,9 +124,8 @@ class Admission:
         self._reserved = 0.0
         self._in_flight = 0
         self.limit = min(limits.in_flight, FIRST_IN_FLIGHT)
-        self._doubling = self._trying = True
-        self._sent: deque[Ticket] = deque(maxlen=LAST_SENT)
-        self._patience = 1
+        self._steady = False
+        self._outcomes: deque[bool] = deque()
         self._successes = 0
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
@@ -167,7 +166,7 @@ class Admission:
         if self._tokens is not None:
             self._tokens.take(tokens - ticket.tokens)
         self.spent += cost
-        self._grow()
+        self._note(accepted=True)
         self.leave(ticket)
 
     def refused_by_server(self, ticket: Ticket) -> None:
@@ -175,10 +174,9 @@ class Admission:
         self.refused += 1
         if self._tokens is not None:
             self._tokens.take(-ticket.tokens)
-        ticket.refused = True
-        if sum(sent.refused for sent in self._sent) >= FULL_REFUSALS:
-            # The others in flight are what the server holds: this one's place is not given to another.
-            self._shrink(max(1, self._in_flight - 1))
+        # A refusal of a request sent under an earlier, larger limit says nothing about this one.
+        if ticket.limit <= self.limit or not self._steady:
+            self._note(accepted=False)
         self.leave(ticket)
 
     def leave(self, ticket: Ticket) -> None:
@@ -213,26 +211,24 @@ class Admission:
             bucket.level = min(bucket.level, remaining)
         return bucket
 
-    def _grow(self) -> None:
-        """Try more once all places were taken for a round of answers; by doubling until the server was full once."""
-        self._successes += 1
+    def _note(self, *, accepted: bool) -> None:
+        """Count one outcome, and adapt the number in flight at the end of a window."""
+        self._outcomes.append(accepted)
+        self._successes += accepted
+        if len(self._outcomes) >= WINDOW // 2 and self._refused_share() >= FULL_SHARE:
+            self.limit = max(1, int(self.limit * (1 - min(self._refused_share(), MOST_SHRINK))))
+            self._steady = True
+            self._outcomes.clear()
+        elif len(self._outcomes) > WINDOW:
+            self._outcomes.popleft()
         saturated = self._waiting and self._in_flight >= self.limit
-        if not saturated or self._successes < self._patience * self.limit:
-            return
-        self._successes = 0
-        # What was tried before has stood a round.
-        self._patience = 1 if self._trying else self._patience
-        self._trying = True
-        self.limit = min(self._limits.in_flight, 2 * self.limit if self._doubling else self.limit + 1)
+        if accepted and saturated and self._successes >= self.limit:
+            # All places were taken for a whole round: try more; by doubling until the server was full once.
+            self._successes = 0
+            self.limit = min(self._limits.in_flight, self.limit + 1 if self._steady else 2 * self.limit)
 
-    def _shrink(self, limit: int) -> None:
-        if limit >= self.limit:
-            return
-        if self._trying and not self._doubling:
-            self._patience = min(MOST_PATIENCE, 2 * self._patience)
-        self.limit = limit
-        self._successes = 0
-        self._doubling = self._trying = False
+    def _refused_share(self) -> float:
+        return self._outcomes.count(False) / len(self._outcomes)
 
     def _pump(self) -> None:
         """Admit as many as may go, and come back when the next one may."""
@@ -257,7 +253,7 @@ class Admission:
                     bucket.take(amount)
             self._in_flight += 1
             self._reserved += first.ticket.cost
-            self._sent.append(first.ticket)
+            first.ticket.limit = self.limit
             first.admitted.set_result(None)
 
     def _too_dear(self, waiting: _Waiting) -> bool:
