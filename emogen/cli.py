@@ -14,7 +14,7 @@ from emogen.cli_export import export
 from emogen.cli_generate import generate
 from emogen.cli_records import describe, records
 from emogen.run_file import read_run_file
-from emogen.terminal import Version, run_app, show_counts
+from emogen.terminal import Version, run_app, say, show_counts
 
 __all__ = ["app", "main"]
 
@@ -71,10 +71,10 @@ def setup_local() -> None:
     """Install and check the embedded demonstration model's weights (94 MB)."""
     from emogen.setup_local import LOCAL, install_weights
 
-    weights = install_weights(LOCAL, typer.echo)
-    typer.echo(f"ready: {weights.name}")
+    weights = install_weights(LOCAL, say)
+    say(f"ready: {weights.name}")
     if find_spec("xllamacpp") is None:
-        typer.echo("--backend embedded also needs: pip install 'emovit-toolkit[local]'")
+        say("--backend embedded also needs: pip install 'emovit-toolkit[local]'")
 
 
 @setup_app.command("embeddings")
@@ -82,10 +82,10 @@ def setup_embeddings() -> None:
     """Install and check the model of `emogen dedup --method embeddings` (84 MB)."""
     from emogen.setup_local import EMBEDDINGS, install_weights
 
-    weights = install_weights(EMBEDDINGS, typer.echo)
-    typer.echo(f"ready: {weights.name}")
+    weights = install_weights(EMBEDDINGS, say)
+    say(f"ready: {weights.name}")
     if find_spec("transformers") is None:
-        typer.echo("--method embeddings also needs: pip install 'emovit-toolkit[embeddings]'")
+        say("--method embeddings also needs: pip install 'emovit-toolkit[embeddings]'")
 
 
 def main() -> NoReturn:

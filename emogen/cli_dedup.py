@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, cast, get_args
 import typer
 
 from emogen.errors import UnknownNameError
-from emogen.terminal import progress
+from emogen.terminal import progress, say
 
 if TYPE_CHECKING:
     from emogen.dedup.run import Compare, Report
@@ -62,7 +62,7 @@ def dedup(
     if dry_run:
         _list(report)
     alike = sum(map(len, report.clusters.values()))
-    typer.echo(
+    say(
         f"compared {report.compared} samples by their {'questions and answers' if scope == 'both' else scope} "
         f"({method}, threshold {report.threshold:g}): {alike} near-duplicates of {len(report.clusters)} others"
     )
@@ -72,14 +72,14 @@ def dedup(
 
 def _list(report: Report) -> None:
     for kept, others in report.clusters.items():
-        typer.echo(f"{kept} stays")
+        say(f"{kept} stays")
         for other, score in others:
-            typer.echo(f"  {score:.3f} {other}")
+            say(f"  {score:.3f} {other}")
 
 
 def _say_what_was_done(report: Report, *, remove: bool) -> None:
     if report.removed:
-        typer.echo(f"removed {report.removed} to rejections.jsonl; `emogen rebuild` brings them back")
+        say(f"removed {report.removed} to rejections.jsonl; `emogen rebuild` brings them back")
     if report.flagged:
         why = ", since the journal does not know them and could not bring them back" if remove else ""
-        typer.echo(f"flagged {report.flagged}{why}")
+        say(f"flagged {report.flagged}{why}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 import typer
 
 from emogen.errors import InputError, UnknownNameError
+from emogen.terminal import say
 
 if TYPE_CHECKING:
     from emogen.exporters.export import ExportReport
@@ -136,20 +137,18 @@ def _split(value: str, known: tuple[str, ...]) -> Any:
 def _show(report: ExportReport, format: str, options: ExportOptions) -> None:
     rows = sum(report.rows.values())
     parts = ", ".join(f"{split} {count}" for split, count in sorted(report.rows.items()) if split != "all")
-    typer.echo(f"wrote {rows} rows of {report.written} samples to {report.path} ({format})")
+    say(f"wrote {rows} rows of {report.written} samples to {report.path} ({format})")
     if parts:
-        typer.echo(f"  {parts}")
+        say(f"  {parts}")
     if report.not_asked:
-        typer.echo(f"not in it: {report.not_asked} samples of other types, or with flags that are dropped")
+        say(f"not in it: {report.not_asked} samples of other types, or with flags that are dropped")
     if report.other_splits:
-        typer.echo(f"not in it: {report.other_splits} samples of other splits (--split all takes every one)")
+        say(f"not in it: {report.other_splits} samples of other splits (--split all takes every one)")
     if report.moved:
-        typer.echo(
-            f"held out with another record of the same image: {report.moved} samples that say otherwise"
-        )
+        say(f"held out with another record of the same image: {report.moved} samples that say otherwise")
     if report.left_out:
-        typer.echo(f"left out {report.left_out} samples that {format} could not read:", err=True)
+        say(f"left out {report.left_out} samples that {format} could not read:", err=True)
         for problem in report.skipped[:SHOWN_PROBLEMS]:
-            typer.echo(f"  {problem}", err=True)
+            say(f"  {problem}", err=True)
         if len(report.skipped) > SHOWN_PROBLEMS:
-            typer.echo(f"  … and {len(report.skipped) - SHOWN_PROBLEMS} more", err=True)
+            say(f"  … and {len(report.skipped) - SHOWN_PROBLEMS} more", err=True)

@@ -12,7 +12,7 @@ from emogen.cli_options import takes_settings
 from emogen.errors import CheckFailedError
 from emogen.run_file import RunFile
 from emogen.settings import RunSettings
-from emogen.terminal import note, progress, show_counts, show_remarks
+from emogen.terminal import note, progress, say, show_counts, show_remarks
 
 if TYPE_CHECKING:
     from emogen.asking import Asker
@@ -96,7 +96,7 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> Non
         finally:
             show_counts(folder.kept, folder.rejected)
             _show_spending(asker)
-            typer.echo(f"→ {', '.join(str(out / name) for name in FILES)}")
+            say(f"→ {', '.join(str(out / name) for name in FILES)}")
     if not folder.kept.total():
         raise CheckFailedError("nothing was kept", where=out, remedy="The reasons are in rejections.jsonl.")
 
@@ -162,14 +162,14 @@ def _show_spending(asker: Asker | None) -> None:
     if asker is None:
         return
     if asker.replayed:
-        typer.echo(f"{asker.replayed} answers came from the journal, at no cost")
+        say(f"{asker.replayed} answers came from the journal, at no cost")
     if asker.admission.spent and asker.price is not None:
-        typer.echo(
+        say(
             f"cost so far {asker.admission.spent:.4f} {asker.price.currency} (prices as of {asker.price.as_of})"
         )
     if asker.admission.perhaps_spent and asker.price is not None:
         perhaps = f"{asker.admission.perhaps_spent:.4f} {asker.price.currency}"
-        typer.echo(f"perhaps {perhaps} more, for attempts that the server may have answered unheard")
+        say(f"perhaps {perhaps} more, for attempts that the server may have answered unheard")
 
 
 def _compare(file: RunFile, settings: RunSettings, manifest: dict[str, Any]) -> None:

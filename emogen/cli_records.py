@@ -11,7 +11,7 @@ import typer
 from emogen.errors import CheckFailedError
 from emogen.settings import DataSettings, RunSettings
 from emogen.settings.reading import read_settings
-from emogen.terminal import progress, show_remarks
+from emogen.terminal import progress, say, show_remarks
 
 if TYPE_CHECKING:
     from emogen.dataset import Dataset
@@ -72,11 +72,11 @@ def records(
         )
     )
     report = _write(dataset, out, None, "reading")
-    typer.echo(f"wrote {report.written:,} records → {out}")
+    say(f"wrote {report.written:,} records → {out}")
     _show_counts(report.counts)
     _show_comparison(dataset)
     if report.missing_images:
-        typer.echo(
+        say(
             f"{report.missing_images:,} of the images are not there, the first is {report.first_missing}: text alone "
             "can be generated, but nothing trained",
             err=True,
@@ -104,7 +104,7 @@ def describe(
     dataset = dataset_of(_settings(given, metadata=metadata, captions=captions))
     report = _write(dataset, out, Description(objects), "describing")
     rows = report.written + report.problems.left_out
-    typer.echo(f"described {report.written:,} of {rows:,} images → {out}")
+    say(f"described {report.written:,} of {rows:,} images → {out}")
     _show_problems(report, out)
 
 
@@ -126,7 +126,7 @@ def _write(dataset: Dataset, out: Path, description: Description | None, doing: 
 
         report = write_records(dataset, out, description=description, on_record=show)
     if dataset.captions is not None:
-        typer.echo(str(dataset.captions.counts))
+        say(str(dataset.captions.counts))
     return report
 
 
@@ -145,7 +145,7 @@ def _show_counts(counts: Counter[tuple[str | None, str | None]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
-        typer.echo("  ".join(["", row[0].ljust(widths[0]), *cells[1:]]))
+        say("  ".join(["", row[0].ljust(widths[0]), *cells[1:]]))
 
 
 def _show_comparison(dataset: Dataset) -> None:
@@ -154,10 +154,10 @@ def _show_comparison(dataset: Dataset) -> None:
         return
     total = sum(published.images.values())
     if not differences:
-        typer.echo(f"the source is complete: {total:,} images, as published of {published.dataset}")
+        say(f"the source is complete: {total:,} images, as published of {published.dataset}")
         return
     more = f" and {len(differences) - SHOWN_DIFFERENCES} more" if len(differences) > SHOWN_DIFFERENCES else ""
-    typer.echo(
+    say(
         f"the source is not {published.dataset} as published: {dataset.read.total():,} of {total:,} images; "
         f"{'; '.join(differences[:SHOWN_DIFFERENCES])}{more}",
         err=True,
@@ -177,4 +177,4 @@ def _show_problems(report: Report, out: Path) -> None:
     if not report.written:
         raise CheckFailedError("there is not a single record", where=out, remedy="Select more.")
     if report.problems.lacking:
-        typer.echo(f"All remarks are listed in {problems_file(out)}.", err=True)
+        say(f"All remarks are listed in {problems_file(out)}.", err=True)

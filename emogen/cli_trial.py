@@ -8,10 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
-import typer
-
 from emogen.settings import RunSettings
-from emogen.terminal import show_remarks
+from emogen.terminal import say, show_remarks
 
 if TYPE_CHECKING:
     from emogen.backends import Backend
@@ -50,11 +48,11 @@ def dry_run(settings: RunSettings, *, overwrite: bool) -> None:
         known = _known(settings, opened, overwrite=overwrite)
         total = _total(settings, dataset.records(), known)
     show_remarks(dataset.remarks())
-    typer.echo(f"{total.records} records, {total.requests} requests; nothing was asked")
+    say(f"{total.records} records, {total.requests} requests; nothing was asked")
     for reason, count in total.unasked.items():
-        typer.echo(f"{count} records {WHY_UNASKED[reason]}: nothing would be asked about them ({reason})")
+        say(f"{count} records {WHY_UNASKED[reason]}: nothing would be asked about them ({reason})")
     if total.done or total.answered:
-        typer.echo(
+        say(
             f"not counted: {total.done} rows that {settings.out} holds, {total.answered} answers in its journal"
         )
     _show_usage(settings, total.usage, known)
@@ -164,16 +162,16 @@ def _show_usage(settings: RunSettings, usage: Usage, known: _Known) -> None:
     from emogen.prices import price_of
 
     how = "as long as those in the journal" if known.answer_tokens else "of a usual length"
-    typer.echo(
+    say(
         f"about {usage.prompt_tokens:,} prompt tokens and {usage.completion_tokens:,} answer tokens, "
         f"if answers are {how} and none is corrected"
     )
     model = (settings.backend or "").partition(":")[2] or settings.backend or ""
     price = price_of(model, settings.prices)
     if price is None:
-        typer.echo(f"cost unknown: no price for {model or 'no model'}; give one with --prices FILE")
+        say(f"cost unknown: no price for {model or 'no model'}; give one with --prices FILE")
         return
-    typer.echo(f"about {price.of(usage):.2f} {price.currency} (prices as of {price.as_of})")
+    say(f"about {price.of(usage):.2f} {price.currency} (prices as of {price.as_of})")
 
 
 def _prompts(
@@ -213,9 +211,9 @@ def _prompts(
 
 def _print_prompt(prompt: Prompt) -> None:
     seeds = ", ".join(prompt.seed_ids) or "none"
-    typer.echo(f"===== {prompt.instruction}, record {prompt.record_id} (seed examples: {seeds})")
+    say(f"===== {prompt.instruction}, record {prompt.record_id} (seed examples: {seeds})")
     for message in prompt.messages:
-        typer.echo(f"--- {message.role}")
+        say(f"--- {message.role}")
         for image in message.images:
-            typer.echo(f"[the image, as a JPEG of {image.seen.width} x {image.seen.height} pixels]")
-        typer.echo(message.content)
+            say(f"[the image, as a JPEG of {image.seen.width} x {image.seen.height} pixels]")
+        say(message.content)

@@ -36,6 +36,8 @@ __all__ = ["DEFAULT_TYPES", "generate", "generate_into"]
 
 # So many requests in a row that fail before a single one succeeded mean that none will.
 HOPELESS_AFTER: Final = 5
+# Where a run goes on, the first that are asked are those that failed before: they say little of the others.
+HOPELESS_AFTER_RESUMED: Final = 100
 
 
 async def generate(
@@ -93,6 +95,7 @@ async def generate(
             tokens_per_row,
             sight,
             Judge(checks),
+            HOPELESS_AFTER_RESUMED if skip else HOPELESS_AFTER,
         )
         async with aclosing(work.outcomes()) as outcomes:
             async for outcome in outcomes:
@@ -126,7 +129,9 @@ class _Work:
         tokens_per_row: int,
         sight: Sight | None,
         judge: Judge,
+        patience: int,
     ) -> None:
+        self._patience = patience
         self._pairs = pairs
         self._asker = asker
         self._renderer = renderer
@@ -267,7 +272,7 @@ class _Work:
     def _failure(self, record: ImageRecord, kind: Instruction, error: RequestError) -> Rejection:
         self._failed += 1
         self._last_failure = error
-        if self._failed >= HOPELESS_AFTER and error.reason != "bad_request":
+        if self._failed >= self._patience and error.reason != "bad_request":
             hopeless = self._nothing_answered()
             if hopeless is not None:
                 raise hopeless from error

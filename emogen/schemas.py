@@ -43,6 +43,8 @@ def _without_lone_surrogates(text: str) -> str:
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Text = Annotated[str, Field(min_length=1)]
+# What a server says may hold anything.
+Storable = Annotated[str, AfterValidator(_without_lone_surrogates)]
 Split = Literal["train", "val", "test"]
 TurnKind = Literal["categorical", "basic", "advanced", "reasoning"]
 
@@ -210,9 +212,9 @@ class Completion(_Frozen):
             backend has only one way.
     """
 
-    text: Annotated[str, AfterValidator(_without_lone_surrogates)]
-    model: str
-    finish_reason: str = "stop"
+    text: Storable
+    model: Storable
+    finish_reason: Storable = "stop"
     usage: Usage = Usage()
     latency_s: float = 0.0
     answer_format: str = ""
@@ -304,6 +306,6 @@ class Rejection(_Frozen):
     instruction: str
     stage: Literal["prompt", "backend", "parse", "check"]
     reason: Text
-    detail: str = ""
+    detail: Storable = ""
     raw_answer: str | None = None
     provenance: Provenance | None = None

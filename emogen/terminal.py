@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import time
 from collections import Counter
@@ -15,10 +16,12 @@ import typer
 
 from emogen.errors import EmovitError
 
-__all__ = ["Advance", "Version", "note", "progress", "run_app", "show_counts", "show_remarks"]
+__all__ = ["Advance", "Version", "note", "progress", "run_app", "say", "show_counts", "show_remarks", "shown"]
 
 PLAIN_INTERVAL_S = 5.0
 INTERRUPTED = 130
+# Control characters but for the line's end and the tab, and the marks that turn the reading direction.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Advance(Protocol):
@@ -41,15 +44,15 @@ def run_app(app: typer.Typer) -> NoReturn:
     try:
         app()
     except EmovitError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
             # typer has made an exit of the interrupt.
-            typer.echo(_said_by(ended.__context__ and ended.__context__.__cause__), err=True)
+            say(_said_by(ended.__context__ and ended.__context__.__cause__), err=True)
         raise
     except KeyboardInterrupt as interrupt:
-        typer.echo(_said_by(interrupt), err=True)
+        say(_said_by(interrupt), err=True)
         sys.exit(INTERRUPTED)
     sys.exit(0)
 
@@ -61,7 +64,7 @@ def _said_by(interrupt: BaseException | None) -> str:
 def _show_version(wanted: bool) -> None:
     """Print the version and end, where `--version` was given."""
     if wanted:
-        typer.echo(f"emovit-toolkit {version('emovit-toolkit')}")
+        say(f"emovit-toolkit {version('emovit-toolkit')}")
         raise typer.Exit
 
 
@@ -71,9 +74,22 @@ Version = Annotated[
 ]
 
 
+def shown(text: str) -> str:
+    """Return text with the characters that steer a terminal, or turn its reading direction, written as escapes.
+
+    What records and answers hold is somebody else's: it must not clear the screen, or pass for our own words.
+    """
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print a line, on stdout or stderr: the only way in which both programs do so."""
+    typer.echo(shown(str(text)), err=err)
+
+
 def note(text: str) -> None:
     """Say something that the user must know, as one line on stderr."""
-    typer.echo(f"note: {' '.join(text.split())}", err=True)
+    say(f"note: {' '.join(text.split())}", err=True)
 
 
 @contextmanager
@@ -103,13 +119,13 @@ def _bar(description: str, total: int | None) -> Iterator[Advance]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         Remaining(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total, note="")
 
         def advance(step: int = 1, *, note: str = "") -> None:
-            bar.update(task, advance=step, note=note)
+            bar.update(task, advance=step, note=shown(note))
 
         yield advance
 
@@ -125,7 +141,7 @@ def _plain(description: str, total: int | None) -> Advance:
         now_s = time.monotonic()
         if done == total or now_s - last_s >= PLAIN_INTERVAL_S:
             last_s = now_s
-            typer.echo(f"{description}: {done}{of}{'  ' + note if note else ''}", err=True)
+            say(f"{description}: {done}{of}{'  ' + note if note else ''}", err=True)
 
     return advance
 
@@ -133,11 +149,11 @@ def _plain(description: str, total: int | None) -> Advance:
 def show_remarks(remarks: Iterable[str]) -> None:
     """Print on stderr what is to be known of the data that were read, a line each."""
     for remark in remarks:
-        typer.echo(f"  {remark}", err=True)
+        say(f"  {remark}", err=True)
 
 
 def show_counts(kept: Counter[str], rejected: Counter[str]) -> None:
     """Print how many samples were kept and rejected, by type and by reason."""
     for word, counts in (("kept", sorted(kept.items())), ("rejected", rejected.most_common())):
         parts = ", ".join(f"{name} {count}" for name, count in counts)
-        typer.echo(f"{word} {sum(count for _, count in counts)}" + (f": {parts}" if parts else ""))
+        say(f"{word} {sum(count for _, count in counts)}" + (f": {parts}" if parts else ""))

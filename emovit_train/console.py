@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
 from pydantic import ValidationError
 
 from emogen.errors import InputError, shorten
 from emogen.labels import label_set
 from emogen.protocol import categorical_answer, categorical_question
+from emogen.terminal import say
 from emovit_train.models import MODELS, resolve_model
 from emovit_train.settings import TrainReport, TrainSettings
 
@@ -48,31 +48,29 @@ def read_settings(model: str, *, parts: str, **options: Any) -> TrainSettings:
 
 def show_report(report: TrainReport, out: Path) -> None:
     """Print what came of a training run."""
-    typer.echo(f"trained    {report.trained_parameters / 1e6:.1f}M parameters, {report.steps} steps")
-    typer.echo(f"rows       {report.rows} about {report.images} images; {report.held_out_rows} rows held out")
-    typer.echo(f"loss       {report.loss_start:.3f} -> {report.loss_end:.3f} on the training rows")
+    say(f"trained    {report.trained_parameters / 1e6:.1f}M parameters, {report.steps} steps")
+    say(f"rows       {report.rows} about {report.images} images; {report.held_out_rows} rows held out")
+    say(f"loss       {report.loss_start:.3f} -> {report.loss_end:.3f} on the training rows")
     if report.held_out_loss_start is not None:
-        typer.echo(f"held out   {report.held_out_loss_start:.3f} -> {report.held_out_loss_end:.3f}")
+        say(f"held out   {report.held_out_loss_start:.3f} -> {report.held_out_loss_end:.3f}")
     if report.truncated_rows:
-        typer.echo(f"truncated  {report.truncated_rows} rows were too long and were cut")
-    typer.echo(f"frozen     unchanged, sha256 {report.frozen_sha256_after[:12]}")
-    typer.echo(f"seconds    {report.seconds['total']:.1f}")
-    typer.echo(f"saved      {out}")
+        say(f"truncated  {report.truncated_rows} rows were too long and were cut")
+    say(f"frozen     unchanged, sha256 {report.frozen_sha256_after[:12]}")
+    say(f"seconds    {report.seconds['total']:.1f}")
+    say(f"saved      {out}")
 
 
 def show_evaluation(result: Evaluation, folder: Path) -> None:
     """Print the scores of each group beside its baselines."""
     state = "before tuning" if result.untuned else "tuned"
-    typer.echo(
-        f"{state:24}{'n':>5}{'accuracy':>10}{'by mean':>9}{'macro-F1':>10}{'majority':>10}{'random':>8}"
-    )
+    say(f"{state:24}{'n':>5}{'accuracy':>10}{'by mean':>9}{'macro-F1':>10}{'majority':>10}{'random':>8}")
     for group, score in result.splits.items():
         heading = "training images" if result.untuned and group == "memorised" else group
-        typer.echo(
+        say(
             f"{heading:24}{score.n:5}{score.accuracy_sum:10.2f}{score.accuracy_mean:9.2f}"
             f"{score.macro_f1_sum:10.2f}{score.majority:10.2f}{score.random:8.2f}"
         )
-    typer.echo(f"saved {folder}")
+    say(f"saved {folder}")
 
 
 def show_answers(
@@ -103,11 +101,11 @@ def show_answers(
     for photo in photos:
         seen = features.batch([photo])
         if names:
-            typer.echo(f"{photo}:\n{_ranking(model, seen, question, names)}")
+            say(f"{photo}:\n{_ranking(model, seen, question, names)}")
         else:
             from emovit_train.predict import generate
 
-            typer.echo(f"{photo}: {generate(model, seen, question, max_new_tokens=max_new_tokens)}")
+            say(f"{photo}: {generate(model, seen, question, max_new_tokens=max_new_tokens)}")
 
 
 def _ranking(model: EmoVIT, features: Tensor, question: str, names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -17,6 +17,10 @@ from emogen.errors import BackendError, CredentialError, shorten
 from emogen.schemas import Completion, Usage
 
 __all__ = ["HttpReply", "failure", "message_of", "rate_headers", "read_completion"]
+
+
+# No count of tokens: what is above it is nonsense, and more than files and sums hold.
+MOST_TOKENS: Final = 2**40
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +59,28 @@ def read_completion(raw: bytes, model: str, latency_s: float = 0.0, answer_forma
         reply = _json(raw)
         choice = reply["choices"][0]
         message = choice["message"]
-        usage = reply.get("usage") or {}
+        usage = reply.get("usage")
+        ended = choice.get("finish_reason") or "stop"
         text, refusal = _arguments(message) or message.get("content"), message.get("refusal")
         return Completion(
             text=text or refusal or "",
             model=str(reply.get("model") or model),
-            finish_reason="refusal" if refusal and not text else choice.get("finish_reason") or "stop",
+            finish_reason="refusal" if refusal and not text else str(ended),
             usage=Usage(
-                prompt_tokens=usage.get("prompt_tokens") or 0,
-                completion_tokens=usage.get("completion_tokens") or 0,
+                prompt_tokens=_count(usage, "prompt_tokens"),
+                completion_tokens=_count(usage, "completion_tokens"),
             ),
             latency_s=round(latency_s, 3),
             answer_format=answer_format,
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise TransientError("unreadable_reply", message_of(raw) or "an empty body") from error
+
+
+def _count(usage: Any, name: str) -> int:
+    """Return a number of tokens; 0, which means unknown, where the server says none or one that cannot be."""
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if isinstance(count, int) and 0 <= count <= MOST_TOKENS else 0
 
 
 def _arguments(message: dict[str, Any]) -> str | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import typer
-
 from emogen.batch.collecting import Collection, collect
 from emogen.batch.plans import Plans
 from emogen.batch.remote import Remotes
@@ -22,7 +20,7 @@ from emogen.opening import dataset_of, renderer_of
 from emogen.settings import RunSettings
 from emogen.settings.keeping import restored
 from emogen.store import JOURNAL, RunFolder, read_manifest
-from emogen.terminal import progress, show_counts, show_remarks
+from emogen.terminal import progress, say, show_counts, show_remarks
 
 __all__ = ["fetch", "make_samples"]
 
@@ -41,11 +39,11 @@ def fetch(run: Path) -> None:
 def _show_collection(collection: Collection) -> None:
     reasons = ", ".join(f"{reason} {count}" for reason, count in collection.reasons().most_common())
     failed = f", {len(collection.failures):,} not answered ({reasons})" if collection.failures else ""
-    typer.echo(f"  {len(collection.answered):,} answers are in the journal{failed}")
+    say(f"  {len(collection.answered):,} answers are in the journal{failed}")
     if collection.garbled:
-        typer.echo(f"  {len(collection.garbled)} lines could not be used: {collection.unread}", err=True)
+        say(f"  {len(collection.garbled)} lines could not be used: {collection.unread}", err=True)
         for detail in collection.garbled[:SHOWN_LINES]:
-            typer.echo(f"    {detail}", err=True)
+            say(f"    {detail}", err=True)
 
 
 def make_samples(run: Path) -> None:
@@ -95,7 +93,7 @@ def _filled(run: Path, settings: RunSettings, plans: Plans) -> tuple[Standing, i
         show_counts(folder.kept, folder.rejected)
         if price := terms_of(settings, backend).price:
             spent = journal.spent(price.of)
-            typer.echo(f"cost so far {spent:.4f} {price.currency} (prices as of {price.as_of})")
+            say(f"cost so far {spent:.4f} {price.currency} (prices as of {price.as_of})")
     return standing, folder.kept.total()
 
 
@@ -105,7 +103,5 @@ def _show_standing(standing: Standing) -> None:
     parts = [f"{reason} {count}" for reason, count in standing.failed.most_common()]
     parts += [f"correction of an unreadable answer {standing.corrections}"] if standing.corrections else []
     parts += [f"not asked {standing.unasked}"] if standing.unasked else []
-    typer.echo(f"{standing.open:,} answers are missing: {', '.join(parts)}")
-    typer.echo(
-        "next: emogen batch submit with the same options takes them up, emogen generate asks them one by one"
-    )
+    say(f"{standing.open:,} answers are missing: {', '.join(parts)}")
+    say("next: emogen batch submit with the same options takes them up, emogen generate asks them one by one")

@@ -6,15 +6,13 @@ import time
 from pathlib import Path
 from typing import Final
 
-import typer
-
 from emogen.backends import ThrottledError, TransientError
 from emogen.batch.plans import Batch, Plans, State
 from emogen.batch.remote import RemoteBatch, Remotes
 from emogen.batch.submitting import recover
 from emogen.cli_batch.opened import looks, plans_of
 from emogen.lock import locked
-from emogen.terminal import progress
+from emogen.terminal import progress, say
 
 __all__ = ["SHOWN_LINES", "run_cancel", "show_look", "show_status", "wait"]
 
@@ -55,29 +53,29 @@ def show_status(run: Path) -> bool:
                 show_look(batch, seen[batch.number])
             else:
                 word = "collected" if batch.state == State.COLLECTED else f"not created ({batch.state})"
-                typer.echo(f"batch {batch.number} ({batch.batch_id or 'no name'}): {word}")
+                say(f"batch {batch.number} ({batch.batch_id or 'no name'}): {word}")
         return _show_next(run, plans, list(seen.values()))
 
 
 def _show_next(run: Path, plans: Plans, seen: list[RemoteBatch]) -> bool:
     is_over = all(look.ended for look in seen)
     if len(seen) < len(plans.open_batches()):
-        typer.echo("a submission was cut off: run it again, and it goes on from there")
+        say("a submission was cut off: run it again, and it goes on from there")
     if not is_over:
-        typer.echo(f"next: emogen batch status {run} --wait")
+        say(f"next: emogen batch status {run} --wait")
     elif seen:
-        typer.echo(f"next: emogen batch collect {run}")
+        say(f"next: emogen batch collect {run}")
     return is_over
 
 
 def show_look(batch: Batch, seen: RemoteBatch) -> None:
     """Print how a batch stands."""
     failed = f", {seen.failed:,} failed" if seen.failed else ""
-    typer.echo(
+    say(
         f"batch {batch.number} ({seen.id}): {seen.status}, {seen.completed:,} of {batch.requests:,} answered{failed}"
     )
     for error in seen.errors[:SHOWN_LINES]:
-        typer.echo(f"  {error}")
+        say(f"  {error}")
 
 
 def run_cancel(run: Path) -> None:
@@ -86,5 +84,5 @@ def run_cancel(run: Path) -> None:
         recover(plans, remotes)
         for batch, seen in looks(plans, remotes):
             now = seen if seen.ended else remotes.of(batch.terms).cancel(seen.id)
-            typer.echo(f"batch {batch.number} ({now.id}): {now.status}")
-    typer.echo(f"next, in some minutes: emogen batch collect {run}")
+            say(f"batch {batch.number} ({now.id}): {now.status}")
+    say(f"next, in some minutes: emogen batch collect {run}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-import typer
-
 from emogen.batch.drafting import Estimate, Limits, estimate, lines_of
 from emogen.batch.plans import Batch, Plans, Terms
 from emogen.batch.remote import Remotes
@@ -16,7 +14,7 @@ from emogen.manifest import manifest_of
 from emogen.opening import dataset_of, out_of, renderer_of
 from emogen.settings import RunSettings
 from emogen.store import BATCHES, JOURNAL, RunFolder
-from emogen.terminal import show_remarks
+from emogen.terminal import say, show_remarks
 
 __all__ = ["run_submit", "show_estimate"]
 
@@ -33,7 +31,7 @@ def show_estimate(settings: RunSettings, limits: Limits) -> None:
     if total.requests:
         _show(total, terms_of(settings, backend), "would be submitted; nothing was sent")
     else:
-        typer.echo("nothing is missing")
+        say("nothing is missing")
 
 
 def run_submit(settings: RunSettings, limits: Limits, *, overwrite: bool) -> None:
@@ -63,25 +61,25 @@ def run_submit(settings: RunSettings, limits: Limits, *, overwrite: bool) -> Non
         folder.ends_as = "submitted" if is_waiting else "stopped"
     show_remarks(dataset.remarks())
     if not total.requests:
-        typer.echo(f"nothing {'else ' if is_waiting else ''}is missing")
+        say(f"nothing {'else ' if is_waiting else ''}is missing")
     first = f"emogen batch status {out} --wait, then: " if is_waiting else ""
-    typer.echo(f"next: {first}emogen batch collect {out}")
+    say(f"next: {first}emogen batch collect {out}")
 
 
 def _show(total: Estimate, terms: Terms, what: str) -> None:
-    typer.echo(
+    say(
         f"{total.requests:,} requests in {total.files} batches, {total.bytes / 1e6:.1f} MB, {what}\n"
         f"about {total.usage.prompt_tokens:,} prompt tokens and {total.usage.completion_tokens:,} answer tokens"
     )
     price = terms.price
     if price is None:
-        typer.echo(f"cost unknown: no price for {terms.model}; give one with --prices FILE")
+        say(f"cost unknown: no price for {terms.model}; give one with --prices FILE")
         return
-    typer.echo(
+    say(
         f"about {price.of(total.usage):.2f} and at most {price.of(total.most):.2f} {price.currency}, at the price of "
         f"a batch (prices as of {price.as_of})"
     )
 
 
 def _show_batch(batch: Batch) -> None:
-    typer.echo(f"batch {batch.number} ({batch.batch_id}): {batch.requests:,} requests")
+    say(f"batch {batch.number} ({batch.batch_id}): {batch.requests:,} requests")

@@ -6,7 +6,6 @@ recognises, and yields `ImageRecord`s one by one. No source opens an image.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Final, Protocol, runtime_checkable
 from emogen.errors import InputError
 from emogen.registry import Registry
 from emogen.schemas import ImageRecord
+from emogen.terminal import say
 
 __all__ = [
     "HUB_PREFIX",
@@ -78,7 +78,7 @@ class PublishedCounts:
 
 
 def _to_stderr(notice: str) -> None:
-    print(notice, file=sys.stderr)
+    say(notice, err=True)
 
 
 @dataclass(frozen=True)

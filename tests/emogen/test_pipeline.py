@@ -237,6 +237,24 @@ async def test_failures_after_a_first_answer_are_single() -> None:
     assert (len(samples), len(rejections)) == (1, 39)
 
 
+async def test_a_run_that_goes_on_is_more_patient() -> None:
+    """Rows that failed before are asked first on resume: that these fail again does not keep the others from it."""
+
+    async def answer(prompt: Prompt) -> str:
+        if int(prompt.record_id[1:]) < 20:
+            raise RequestError("server_error", "HTTP 503")
+        return REASONING
+
+    made = generate(
+        [record(i) for i in range(40)],
+        Steered(answer, in_flight=1),
+        types=["reasoning"],
+        skip={("earlier", "reasoning")},
+    )
+    async with aclosing(made) as samples:
+        assert len([sample async for sample in samples]) == 20
+
+
 async def test_a_bug_in_a_backend_is_raised_as_it_is() -> None:
     """What is no error of ours keeps its type."""
 

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emogen import terminal
 from emogen.errors import BackendError, CheckFailedError, EmovitError, InputError, MissingExtraError
-from emogen.terminal import progress, run_app
+from emogen.terminal import progress, run_app, say, shown
 
 
 def app_that_raises(error: BaseException | None) -> typer.Typer:
@@ -148,3 +152,40 @@ def test_progress_on_a_terminal_is_a_bar(
     assert "working" in shown.err
     assert "2/2" in shown.err
     assert "loss 1.23" in shown.err
+
+
+@given(st.text())
+def test_nothing_steers_the_terminal(text: str) -> None:
+    """Whatever is shown, no character of it steers a terminal or turns its reading direction; the rest stays."""
+    seen = shown(text)
+    assert not [letter for letter in seen if unicodedata.category(letter) == "Cc" and letter not in "\n\t"]
+    assert not set(seen) & set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    assert shown(seen) == seen
+    assert shown("A rocket,\tfire 🚀\n") == "A rocket,\tfire 🚀\n"
+
+
+def test_escapes_are_shown_as_such(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An escape sequence in a record, and in an error about it, is shown and not obeyed."""
+    monkeypatch.setattr(sys, "argv", ["x"])
+    say("r1\x1b[2J\u202e")
+    with pytest.raises(SystemExit):
+        run_app(app_that_raises(InputError("odd \x1b[31m", where="\x9b2J")))
+    out, err = capsys.readouterr()
+    assert out == "r1\\x1b[2J\\u202e\n"
+    assert err == "error: \\x9b2J: odd \\x1b[31m.\n"
+
+
+def test_there_is_one_way_to_print() -> None:
+    """Both programs print through `say` alone, so that nothing is printed as it came."""
+    root = Path(__file__).parents[2]
+    found = [
+        path.relative_to(root).as_posix()
+        for package in ("emogen", "emovit_train")
+        for path in (root / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("print", "typer.echo", "typer.secho", "click.echo")
+    ]
+    assert found == ["emogen/terminal.py"]
