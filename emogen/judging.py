@@ -112,7 +112,9 @@ class Judge:
         turns = kind.parse(completion.text)
         if isinstance(turns, Unreadable):
             return reject("parse", _cause(completion) or turns.reason, turns.detail)
-        findings, scores = self._examiner.examine(Answer(record, kind.name, turns, completion))
+        findings, scores = self._examiner.examine(
+            Answer(record, kind.name, turns, completion, bool(provenance.images))
+        )
         for finding in findings:
             if finding.action == "reject":
                 return reject("check", finding.reason, finding.detail)

@@ -6,44 +6,69 @@ A check is a function of an answer and of its own settings that yields what it s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from emogen.registry import Registry
 from emogen.schemas import Completion, ImageRecord, Turn, TurnKind
 
-__all__ = ["CHECKS", "Answer", "Check", "Fault", "Said", "Score"]
+__all__ = ["CHECKS", "Answer", "Check", "Fault", "Said", "Score", "Text"]
+
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+
+
+class Text:
+    """A text as checks read it: what several of them need is worked out once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def lower(self) -> str:
+        """The text in lower case."""
+        return self.text.lower()
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words of `lower`, without digits and marks; "bird's" is two."""
+        return _WORD.findall(self.lower)
+
+    @cached_property
+    def places(self) -> list[tuple[int, int]]:
+        """Where each of `words` begins and ends in `lower`."""
+        return [found.span() for found in _WORD.finditer(self.lower)]
 
 
 class Said:
-    """A turn as checks read it: what several of them need is worked out once."""
+    """A turn as checks read it."""
 
     def __init__(self, turn: Turn) -> None:
         self.kind: TurnKind = turn.kind
-        self.question = turn.question
-        self.answer = turn.answer
-
-    @cached_property
-    def lower_question(self) -> str:
-        """The question in lower case."""
-        return self.question.lower()
-
-    @cached_property
-    def lower_answer(self) -> str:
-        """The answer in lower case."""
-        return self.answer.lower()
+        self.question = Text(turn.question)
+        self.answer = Text(turn.answer)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A parsed answer with what it was made from."""
+    """A parsed answer with what it was made from.
+
+    Attributes:
+        record: What is known of the image.
+        instruction: The instruction type.
+        turns: What was read.
+        completion: What it was read from.
+        image_seen: Whether the model saw the image itself.
+    """
 
     record: ImageRecord
     instruction: str
     turns: Sequence[Turn]
     completion: Completion
+    image_seen: bool = False
 
     @cached_property
     def said(self) -> tuple[Said, ...]:
@@ -78,5 +103,6 @@ CHECKS: Registry[Check] = Registry(
         "source_leak": "emogen.checks.source_leak:check",
         "label_conflict": "emogen.checks.label_conflict:check",
         "question_leak": "emogen.checks.question_leak:check",
+        "ungrounded": "emogen.checks.ungrounded:check",
     },
 )

@@ -34,7 +34,7 @@ def check(answer: Answer, settings: LabelConflict) -> Iterator[Fault]:
         return
     emotion = answer.record.emotion.lower()
     for turn in answer.said:
-        text = turn.lower_answer
+        text = turn.answer.lower
         if emotion in text:
             denied = _pattern(_DENIAL, emotion).search(text)
             if denied:

@@ -14,10 +14,10 @@ def check(answer: Answer, settings: Length) -> Iterator[Fault | Score]:
     """A question or an answer is far too short or too long; measures the words of all answers."""
     total = 0
     for turn in answer.said:
-        words = len(turn.answer.split())
+        words = len(turn.answer.text.split())
         total += words
         for part, count, (least, most) in (
-            ("question", len(turn.question.split()), settings.question_words),
+            ("question", len(turn.question.text.split()), settings.question_words),
             ("answer", words, getattr(settings.answer_words, turn.kind)),
         ):
             if not least <= count <= most:

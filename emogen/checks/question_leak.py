@@ -19,8 +19,8 @@ def check(answer: Answer, settings: QuestionLeak) -> Iterator[Fault]:
         return
     emotion = answer.record.emotion.lower()
     for turn in answer.said:
-        if emotion in turn.lower_question and _word(emotion).search(turn.lower_question):
-            yield Fault(f"question names {emotion}: {shorten(turn.question)!r}", turn)
+        if emotion in turn.question.lower and _word(emotion).search(turn.question.lower):
+            yield Fault(f"question names {emotion}: {shorten(turn.question.text)!r}", turn)
 
 
 @lru_cache(maxsize=1024)

@@ -50,7 +50,7 @@ def check(answer: Answer, settings: Refusal) -> Iterator[Fault]:
         yield Fault("the provider's content filter stopped the answer")
         return
     for turn in answer.said:
-        for lower in (turn.lower_answer, turn.lower_question):
+        for lower in (turn.answer.lower, turn.question.lower):
             found = refusal_in(lower)
             if found:
                 yield Fault(repr(shorten(found)), turn)

@@ -18,6 +18,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from emogen.checks import CHECKS
+from emogen.checks.phrases import VOCABULARIES, VocabularyName
 from emogen.errors import UnknownNameError
 from emogen.instructions import INSTRUCTIONS
 from emogen.schemas import TurnKind
@@ -36,6 +37,7 @@ __all__ = [
     "Refusal",
     "SourceLeak",
     "Truncated",
+    "Ungrounded",
 ]
 
 Action = Literal["reject", "flag", "off"]
@@ -183,6 +185,22 @@ class QuestionLeak(OneCheck):
     action: Actions = {"conversation": "reject"}
 
 
+class Ungrounded(OneCheck):
+    """The answer claims what neither caption nor attributes support. It reads English only.
+
+    Attributes:
+        most_unsupported: So many unsupported claims a turn may make.
+        vocabularies: EmoSet's vocabularies that are looked at.
+        images_seen: Whether to check models, too, that saw the image: they may well see more than a caption says.
+    """
+
+    where: ClassVar = "checks.ungrounded"
+    action: Actions = {"basic": "reject", "advanced": "flag", "reasoning": "flag"}
+    most_unsupported: Count = 0
+    vocabularies: tuple[VocabularyName, ...] = VOCABULARIES
+    images_seen: bool = False
+
+
 class CheckSettings(_Table):
     """The settings of all checks; a check of another package has a table of its own beside ours.
 
@@ -196,6 +214,7 @@ class CheckSettings(_Table):
     source_leak: SourceLeak = SourceLeak()
     label_conflict: LabelConflict = LabelConflict()
     question_leak: QuestionLeak = QuestionLeak()
+    ungrounded: Ungrounded = Ungrounded()
     others: dict[str, OtherCheck] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -30,7 +30,7 @@ def check(answer: Answer, settings: Truncated) -> Iterator[Fault]:
         yield Fault("the model reached its token limit (raise --max-tokens)")
         return
     for turn in answer.said:
-        text = turn.answer.rstrip()
+        text = turn.answer.text.rstrip()
         if _is_cut(turn.kind, text, settings.phrase_words):
             yield Fault(f"ends inside a sentence: …{shorten(text[-60:])}", turn)
 

@@ -14,7 +14,7 @@ from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings, Length, OtherC
 from emogen.errors import UnknownNameError
 from emogen.schemas import Completion, ImageRecord, Turn
 
-RECORD = ImageRecord(id="a", image="a.jpg", emotion="awe")
+RECORD = ImageRecord(id="a", image="a.jpg", emotion="awe", caption="A high mountain.")
 BASIC = Turn(kind="basic", question="What gives the scene its awe?", answer="The height of the mountain.")
 ADVANCED = BASIC.model_copy(update={"kind": "advanced"})
 REASONING = BASIC.model_copy(update={"kind": "reasoning"})
@@ -141,8 +141,8 @@ def test_a_threshold_reaches_its_check() -> None:
 def too_dull(answer: Answer, settings: OtherCheck) -> Iterator[Fault | Score]:
     """Finds every answer dull that lacks a word."""
     word = (settings.model_extra or {}).get("word", "!")
-    yield Score(sum(word in turn.answer for turn in answer.said))
-    yield from (Fault(f"no {word}", turn) for turn in answer.said if word not in turn.answer)
+    yield Score(sum(word in turn.answer.text for turn in answer.said))
+    yield from (Fault(f"no {word}", turn) for turn in answer.said if word not in turn.answer.text)
 
 
 @pytest.fixture

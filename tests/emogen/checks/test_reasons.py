@@ -7,8 +7,9 @@ import pytest
 from emogen.checks import CHECKS, Answer, Fault
 from emogen.checks.findings import Examiner
 from emogen.checks.settings import DEFAULT_CHECKS
-from emogen.schemas import Completion, ImageRecord, Turn, TurnKind
+from emogen.schemas import Attributes, Completion, ImageRecord, Turn, TurnKind
 
+CAPTION = "A boat lies in a harbour."
 QUESTION = "What can be seen in the picture?"
 FILLED = "The boat lies still beside the pier, the water is flat, and nobody is there."
 
@@ -22,7 +23,7 @@ def answered(
     labels: tuple[str, ...] = ImageRecord(id="x", image="x").labels,
     finish_reason: str = "stop",
 ) -> Answer:
-    record = ImageRecord(id="a", image="a.jpg", emotion=emotion, labels=labels)
+    record = ImageRecord(id="a", image="a.jpg", caption=CAPTION, emotion=emotion, labels=labels)
     turn = Turn(question=question, answer=text, kind=kind)
     completion = Completion(text=text, model="m", finish_reason=finish_reason)
     return Answer(record, "conversation", (turn,), completion)
@@ -236,8 +237,33 @@ def test_without_a_label_nothing_contradicts_it() -> None:
     assert reasons(unlabelled) == []
 
 
-SINGER = ImageRecord(id="singer", image="singer.jpg", emotion="excitement")
-BOY = ImageRecord(id="boy", image="boy.jpg", emotion="sadness")
+# The two images, with what the paper says of them, in other words.
+SINGER = ImageRecord(
+    id="singer",
+    image="singer.jpg",
+    emotion="excitement",
+    caption="A woman in red sings into a microphone.",
+    attributes=Attributes(
+        brightness=0.6,
+        colorfulness=0.9,
+        object=("Fashion accessory",),
+        facial_expression="excited",
+        human_action="singing",
+    ),
+)
+BOY = ImageRecord(
+    id="boy",
+    image="boy.jpg",
+    emotion="sadness",
+    caption="A boy with a red turban leans on a fence of wood.",
+    attributes=Attributes(
+        brightness=0.6,
+        colorfulness=0.7,
+        object=("Tree",),
+        facial_expression="sad",
+        human_action="stretching arm",
+    ),
+)
 
 LIKE_THE_PAPERS: list[tuple[ImageRecord, str, list[tuple[TurnKind, str, str]]]] = [
     (
