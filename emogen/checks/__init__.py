@@ -19,6 +19,8 @@ __all__ = ["CHECKS", "Answer", "Check", "Fault", "Said", "Score", "Text"]
 
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
+# In ASCII, to blank out what is no letter and to split finds the same words in a third of the time.
+_NO_LETTERS: Final = {code: " " for code in range(128) if not chr(code).isalpha()}
 
 
 class Text:
@@ -35,6 +37,8 @@ class Text:
     @cached_property
     def words(self) -> list[str]:
         """The words of `lower`, without digits and marks; "bird's" is two."""
+        if self.lower.isascii():
+            return self.lower.translate(_NO_LETTERS).split()
         return _WORD.findall(self.lower)
 
     @cached_property
@@ -69,6 +73,15 @@ class Answer:
     turns: Sequence[Turn]
     completion: Completion
     image_seen: bool = False
+
+    @cached_property
+    def lower(self) -> str:
+        """All questions and answers in lower case: what is not in here is in none of them."""
+        return "\n".join(part.lower for turn in self.said for part in (turn.question, turn.answer))
+
+    def has_any(self, hints: Sequence[str]) -> bool:
+        """Whether one of `hints` is anywhere in the text."""
+        return any(hint in self.lower for hint in hints)
 
     @cached_property
     def said(self) -> tuple[Said, ...]:

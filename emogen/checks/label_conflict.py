@@ -33,7 +33,9 @@ def check(answer: Answer, settings: LabelConflict) -> Iterator[Fault]:
     if answer.record.emotion is None:
         return
     emotion = answer.record.emotion.lower()
-    for turn in answer.said:
+    # Most labels are nowhere in the text: looking for the word is far cheaper than for the claim.
+    named = [label for label in map(str.lower, answer.record.labels) if label in answer.lower]
+    for turn in answer.said if named else ():
         text = turn.answer.lower
         if emotion in text:
             denied = _pattern(_DENIAL, emotion).search(text)
@@ -42,9 +44,8 @@ def check(answer: Answer, settings: LabelConflict) -> Iterator[Fault]:
                 continue
             if _pattern(r"(?<!\w){label}(?!\w)", emotion).search(text):
                 continue
-        # Most labels are nowhere in the text: looking for the word is far cheaper than for the claim.
-        for other in (label.lower() for label in answer.record.labels if label.lower() in text):
-            claimed = _claim(text, other) if other != emotion else None
+        for other in named:
+            claimed = _claim(text, other) if other != emotion and other in text else None
             if claimed:
                 yield Fault(f"claims {other} where the label is {emotion}: {claimed!r}", turn)
 

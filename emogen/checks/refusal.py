@@ -49,6 +49,8 @@ def check(answer: Answer, settings: Refusal) -> Iterator[Fault]:
     if answer.completion.finish_reason == "content_filter":
         yield Fault("the provider's content filter stopped the answer")
         return
+    if not answer.has_any(_HINTS):
+        return
     for turn in answer.said:
         for lower in (turn.answer.lower, turn.question.lower):
             found = refusal_in(lower)

@@ -52,8 +52,10 @@ _HINTS: Final = (
 
 def check(answer: Answer, settings: SourceLeak) -> Iterator[Fault]:
     """The text speaks of the caption, the attributes or their numbers instead of the picture."""
+    if not answer.has_any(_HINTS):
+        return
     for turn in answer.said:
         for part, lower in (("question", turn.question.lower), ("answer", turn.answer.lower)):
-            found = _LEAK.search(lower) if any(hint in lower for hint in _HINTS) else None
+            found = _LEAK.search(lower)
             if found:
                 yield Fault(f"{part} says {found.group()!r}", turn)

@@ -37,17 +37,23 @@ class Mention(NamedTuple):
     values: frozenset[str]
 
 
+# A phrase, and its words behind the first, all of which must be in a text before the phrase is looked for.
+_Start = tuple[frozenset[str], Phrase]
+
+
 class Vocabulary:
     """The vocabularies with the words for their values; see `phrases` for the arguments."""
 
     def __init__(self, values: Mapping[str, Sequence[str]], words: Mapping[str, Any]) -> None:
         self._values = {name: frozenset(map(value_name, values[name])) for name in VOCABULARIES}
         self._values["facial_expression"] = frozenset(FACE + value for value in values["facial_expression"])
-        starts: dict[str, list[Phrase]] = defaultdict(list)
+        starts: dict[str, list[_Start]] = defaultdict(list)
         for phrase in phrases(values, words):
-            starts[phrase.words[0]].append(phrase)
+            starts[phrase.words[0]].append((frozenset(phrase.words[1:]), phrase))
         # The longest first.
-        self._starts = {word: sorted(found, key=lambda it: -len(it.words)) for word, found in starts.items()}
+        self._starts = {
+            word: sorted(found, key=lambda it: -len(it[1].words)) for word, found in starts.items()
+        }
         self._firsts = frozenset(starts)
 
     def values(self, names: Sequence[VocabularyName]) -> frozenset[str]:
@@ -56,13 +62,14 @@ class Vocabulary:
 
     def mentions(self, words: Sequence[str]) -> Iterator[Mention]:
         """Yield what a text may claim, the longest phrase at each place."""
-        firsts = self._firsts.intersection(words)
+        present = frozenset(words)
+        firsts = self._firsts & present
         free = 0
-        for begin, word in enumerate(words) if firsts else ():
-            if word not in firsts or begin < free:
+        for begin in [place for place, word in enumerate(words) if word in firsts] if firsts else ():
+            if begin < free:
                 continue
-            for phrase in self._starts[word]:
-                if (phrase.values or phrase.beside) and (end := phrase.end(words, begin)):
+            for rest, phrase in self._starts[words[begin]]:
+                if rest <= present and (phrase.values or phrase.beside) and (end := phrase.end(words, begin)):
                     # What an action is done with is looked at, too.
                     free = begin + 1 if phrase.gap else end
                     if _is_claim(phrase, words, begin, end):
@@ -72,11 +79,12 @@ class Vocabulary:
     def shown(self, text: str) -> frozenset[str]:
         """Return the values that a text, a caption say, supports."""
         words = Text(text).words
-        firsts = self._firsts.intersection(words)
+        present = frozenset(words)
+        firsts = self._firsts & present
         found: set[str] = set()
         for begin, word in enumerate(words):
-            for phrase in self._starts[word] if word in firsts else ():
-                if phrase.end(words, begin):
+            for rest, phrase in self._starts[word] if word in firsts else ():
+                if rest <= present and phrase.end(words, begin):
                     found |= phrase.shows
         return frozenset(found)
 
