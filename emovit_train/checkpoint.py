@@ -1,7 +1,7 @@
 """Saves and loads a tuned assembly: the trained tensors, and what is needed to put them onto the same base.
 
 config.json          `CheckpointConfig`
-trained.safetensors  trained parameters, and the normalisation of the features
+trained.safetensors  trained parameters, and what was fitted to the training photographs
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from emogen.atomic import replacing_path, write_text
 from emogen.errors import InputError, shorten
 from emovit_train.fingerprint import sha256_file, sha256_tensors
 from emovit_train.models import MODELS, ModelSpec
-from emovit_train.settings import Part
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +26,6 @@ __all__ = ["CONFIG", "TENSORS", "CheckpointConfig", "load_checkpoint", "read_con
 
 CONFIG: Final = "config.json"
 TENSORS: Final = "trained.safetensors"
-_NORMALISATION: Final = ("feature_mean", "feature_std")
 
 
 class CheckpointConfig(BaseModel):
@@ -47,22 +45,19 @@ class CheckpointConfig(BaseModel):
 
     format: int = 1
     spec: ModelSpec
-    parts: tuple[Part, ...]
+    parts: tuple[str, ...]
     base_sha256: dict[str, str]
     tensors_sha256: str
     shapes: dict[str, tuple[int, ...]]
     trained_images: tuple[str, ...]
 
 
-def save_checkpoint(
-    folder: Path, model: EmoVIT, parts: Iterable[Part], trained_images: Iterable[str]
-) -> CheckpointConfig:
+def save_checkpoint(folder: Path, model: EmoVIT, trained_images: Iterable[str]) -> CheckpointConfig:
     """Write the checkpoint; each file is replaced whole.
 
     Args:
         folder: Where to; it exists.
         model: The tuned assembly.
-        parts: What was trained.
         trained_images: SHA-256 of the photographs that were trained on.
     """
     from safetensors.torch import save_file
@@ -72,7 +67,7 @@ def save_checkpoint(
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, work)
     config = CheckpointConfig(
         spec=model.spec,
-        parts=tuple(parts),
+        parts=model.parts,
         base_sha256=_base_sha256(model),
         tensors_sha256=sha256_file(folder / TENSORS),
         shapes={name: tuple(tensor.shape) for name, tensor in sorted(tensors.items())},
@@ -126,14 +121,14 @@ def load_checkpoint(folder: Path, *, untuned: bool = False) -> EmoVIT:
     model = MODELS.get(config.spec.kind).assemble(config.spec)
     model.set_trained(config.parts)
     _check_base(config, model, folder)
-    wanted = set(_NORMALISATION) if untuned else set(config.shapes)
+    wanted = set(model.fitted_tensors()) if untuned else set(config.shapes)
     tensors = {name: tensor for name, tensor in load_file(folder / TENSORS).items() if name in wanted}
     model.load_state_dict(tensors, strict=False)
     return model.eval()
 
 
 def _saved_tensors(model: EmoVIT) -> dict[str, Tensor]:
-    return {**model.trained_tensors(), **{name: model.state_dict()[name] for name in _NORMALISATION}}
+    return {**model.trained_tensors(), **model.fitted_tensors()}
 
 
 def _check_base(config: CheckpointConfig, model: EmoVIT, folder: Path) -> None:
@@ -150,7 +145,7 @@ def _check_base(config: CheckpointConfig, model: EmoVIT, folder: Path) -> None:
 
 def _base_sha256(model: EmoVIT) -> dict[str, str]:
     # Computed tables (`fixed`) stay out: their last bits may differ between machines.
-    left_out = {*model.fixed, *_NORMALISATION}
+    left_out = {*model.fixed, *model.fitted_tensors()}
     frozen = {name: tensor for name, tensor in model.frozen_tensors().items() if name not in left_out}
     parts = sorted({name.split(".")[0] for name in frozen})
     return {

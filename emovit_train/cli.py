@@ -59,8 +59,11 @@ def train(
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of untrained weights and of the rows' order.")] = 0,
     parts: Annotated[
-        str, typer.Option(help="What is trained, separated by commas.")
-    ] = "qformer,query_tokens,projection",
+        str | None,
+        typer.Option(
+            help="What is trained, of qformer,query_tokens,projection,ln_vision. Default: the model's."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a checkpoint that is in OUT already.")] = False,
 ) -> None:
     """Tune a model on instructions; the frozen parts are checked to be untouched."""

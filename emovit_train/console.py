@@ -12,6 +12,7 @@ from emogen.errors import InputError, shorten
 from emogen.labels import label_set
 from emogen.protocol import categorical_answer, categorical_question
 from emogen.terminal import say
+from emovit_train.decoding import Decoding
 from emovit_train.models import MODELS, resolve_model
 from emovit_train.settings import TrainReport, TrainSettings
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["read_settings", "show_answers", "show_evaluation", "show_report"]
 
 
-def read_settings(model: str, *, parts: str, **options: Any) -> TrainSettings:
+def read_settings(model: str, *, parts: str | None, **options: Any) -> TrainSettings:
     """Return the settings: what was given, and the model's defaults for what was not.
 
     Raises:
@@ -33,9 +34,10 @@ def read_settings(model: str, *, parts: str, **options: Any) -> TrainSettings:
     kind, _ = resolve_model(model)
     defaults = MODELS.get(kind).defaults
     given = {name: value for name, value in options.items() if value is not None}
-    chosen = [part.strip() for part in parts.split(",")]
+    if parts is not None:
+        given["parts"] = [part.strip() for part in parts.split(",")]
     try:
-        return TrainSettings.model_validate({**vars(defaults), **given, "model": model, "parts": chosen})
+        return TrainSettings.model_validate({**vars(defaults), **given, "model": model})
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
@@ -105,13 +107,14 @@ def show_answers(
         else:
             from emovit_train.predict import generate
 
-            say(f"{photo}: {generate(model, seen, question, max_new_tokens=max_new_tokens)}")
+            (answer,) = generate(model, seen, [question], decoding=Decoding(max_new_tokens=max_new_tokens))
+            say(f"{photo}: {answer}")
 
 
 def _ranking(model: EmoVIT, features: Tensor, question: str, names: Sequence[str]) -> str:
     from emovit_train.predict import rank
 
-    scores = rank(model, features, question, [categorical_answer(name) for name in names])
+    (scores,) = rank(model, features, [question], [categorical_answer(name) for name in names])
     best_first = sorted(zip(names, scores, strict=True), key=lambda pair: -pair[1].log_prob_sum)
     return "\n".join(
         f"  {name:16} sum {score.log_prob_sum:8.3f}   mean {score.log_prob_mean:7.3f}"

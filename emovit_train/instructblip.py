@@ -1,4 +1,4 @@
-"""An InstructBLIP checkpoint folder of transformers, Vicuna kind, laid out as on the Hugging Face Hub.
+"""An InstructBLIP checkpoint folder of transformers, laid out as on the Hugging Face Hub: Vicuna kind or FlanT5 kind.
 
 config.json, *.safetensors      InstructBlipForConditionalGeneration
 preprocessor_config.json        size, image_mean, image_std
@@ -12,13 +12,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
 from torch import Tensor, nn
 
 from emogen.errors import InputError, shorten
 from emovit_train.images import Preprocessing
 from emovit_train.model import EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
-from emovit_train.precision import lm_dtype
+from emovit_train.precision import frozen_dtype
 from emovit_train.quiet import quiet_loading
 from emovit_train.text import TextCodec
 
@@ -29,15 +30,17 @@ __all__ = ["KIND", "assemble", "read_codec", "read_preprocessing"]
 
 # InstructBLIP's Vicuna was pre-trained with the end-of-sentence token in front of the prompt as well.
 VICUNA_BOS: Final = "</s>"
+_STAYS_FLOAT32: Final = "_keep_in_fp32_modules_strict"
 _REMEDY: Final = "Name a folder laid out as instructblip-vicuna-7b on the Hugging Face Hub."
 
 
 class VisionTokens(nn.Module):
-    """The checkpoint's vision transformer; its output has passed the last LayerNorm (LAVIS' `ln_vision`)."""
+    """The checkpoint's vision transformer without its last LayerNorm, which is `ln_vision` of the assembly."""
 
-    def __init__(self, vision_model: nn.Module) -> None:
+    def __init__(self, vision_model: Any) -> None:
         super().__init__()
         self.vision_model = vision_model
+        self.vision_model.post_layernorm = nn.Identity()
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, patches + 1, D) for images (B, 3, height, width)."""
@@ -49,7 +52,7 @@ def assemble(spec: ModelSpec) -> EmoVIT:
     """Take the checkpoint apart and put its parts into the assembly.
 
     Raises:
-        InputError: the folder is no such checkpoint, or its language model is not decoder-only.
+        InputError: the folder is no such checkpoint, or not a whole one.
     """
     folder = Path(spec.folder or "")
     config = _read_json(folder / "config.json")
@@ -60,37 +63,56 @@ def assemble(spec: ModelSpec) -> EmoVIT:
             remedy=_REMEDY,
         )
     preprocessing = read_preprocessing(folder)
-    whole = _load(folder)
-    codec = read_codec(folder, pad_id=whole.config.text_config.pad_token_id)
-    dtype = lm_dtype("float32" if spec.lm_dtype == "auto" else spec.lm_dtype)
+    dtype = frozen_dtype(spec.frozen_dtype)
+    if spec.frozen_dtype == "auto" and not torch.cuda.is_available():
+        # On a CPU, so deep an encoder gains little from bfloat16, and the digits are those of transformers.
+        dtype = torch.float32
+    whole = _load(folder, dtype)
+    codec = read_codec(folder, whole.config.text_config, encoder_decoder=not _is_decoder_only(whole))
+    ln_vision = whole.vision_model.post_layernorm
     return EmoVIT(
         spec=ModelSpec(spec.kind, str(folder), spec.seed, str(dtype).removeprefix("torch.")),
         preprocessing=preprocessing,
         image_encoder=VisionTokens(whole.vision_model),
+        ln_vision=ln_vision,
         qformer=whole.qformer,
         query_tokens=whole.query_tokens,
         projection=whole.language_projection,
-        language_model=whole.language_model.to(dtype),
+        language_model=whole.language_model,
         codec=codec,
     )
 
 
-def _load(folder: Path) -> Any:
-    import torch
+def _is_decoder_only(whole: Any) -> bool:
+    return bool(whole.config.use_decoder_only_language_model)
+
+
+def _load(folder: Path, dtype: torch.dtype) -> Any:
     from transformers import InstructBlipForConditionalGeneration
 
+    # A class of its own only to name what stays float32: the frozen parts are then never held in full.
+    bridge = {"qformer", "query_tokens", "language_projection", "post_layernorm"}
+    checkpoint: Any = type("Checkpoint", (InstructBlipForConditionalGeneration,), {_STAYS_FLOAT32: bridge})
     try:
         with quiet_loading():
-            model: Any = InstructBlipForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+            model, info = checkpoint.from_pretrained(folder, dtype=dtype, output_loading_info=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"the weights cannot be loaded: {shorten(error, 160)}", where=folder, remedy=_REMEDY
         ) from error
-    if not model.config.use_decoder_only_language_model:
+    # transformers fills what is missing with fresh random numbers (the queries with zeros), and goes on.
+    lost = sorted({*info["missing_keys"], *(str(key[0]) for key in info["mismatched_keys"])})
+    if lost:
         raise InputError(
-            f"its language model is {model.config.text_config.model_type}, an encoder-decoder",
+            f"{len(lost)} tensors are missing or of another shape: {shorten(', '.join(lost), 120)}",
             where=folder,
-            remedy="Take a checkpoint of the Vicuna kind.",
+            remedy="Fetch the checkpoint again, all of it.",
+        )
+    if dtype == torch.float16 and not _is_decoder_only(model):
+        raise InputError(
+            "T5 overflows in float16",
+            where="the frozen parts' number format",
+            remedy="Take bfloat16 or float32.",
         )
     return model
 
@@ -112,34 +134,44 @@ def read_preprocessing(folder: Path) -> Preprocessing:
         raise InputError(f"cannot be used: {shorten(error)}", where=file, remedy=_REMEDY) from error
 
 
-def read_codec(folder: Path, pad_id: int | None) -> TextCodec:
+def read_codec(folder: Path, text_config: Any, *, encoder_decoder: bool) -> TextCodec:
     """Return the checkpoint's two tokenizers as a codec.
 
     Args:
         folder: The checkpoint.
-        pad_id: Of the language model; its EOS where there is none.
+        text_config: Configuration of its language model.
+        encoder_decoder: Whether that is a T5, whose prompts end with EOS, or a Vicuna, whose prompts begin with it.
 
     Raises:
-        InputError: a tokenizer is missing.
+        InputError: a tokenizer is missing, or does not fit the language model.
     """
     from transformers import AutoTokenizer
 
+    special = {} if encoder_decoder else {"bos_token": VICUNA_BOS, "unk_token": VICUNA_BOS}
     try:
-        words = AutoTokenizer.from_pretrained(folder, bos_token=VICUNA_BOS, unk_token=VICUNA_BOS)
+        words = AutoTokenizer.from_pretrained(folder, **special)
         instruction = AutoTokenizer.from_pretrained(folder / "qformer_tokenizer")
     except (OSError, ValueError) as error:
         raise InputError(f"no tokenizer: {shorten(error, 160)}", where=folder, remedy=_REMEDY) from error
-    eos = _id(words, VICUNA_BOS, folder)
+    eos = _id(words, words.eos_token if encoder_decoder else VICUNA_BOS, folder)
+    pad = text_config.pad_token_id
+    if eos >= text_config.vocab_size:
+        raise InputError(
+            f"EOS is token {eos}, and the language model knows {text_config.vocab_size}",
+            where=folder,
+            remedy="Put the tokenizer beside the weights that it belongs to.",
+        )
     return TextCodec(
         lm_tokenizer=words,
         qformer_tokenizer=instruction,
         opening=(),
-        prompt_start=(eos,),
-        prompt_end=(),
+        prompt_start=() if encoder_decoder else (eos,),
+        prompt_end=(eos,) if encoder_decoder else (),
         instruction_start=(_id(instruction, instruction.cls_token, folder),),
         instruction_end=(_id(instruction, instruction.sep_token, folder),),
         eos_id=eos,
-        pad_id=eos if pad_id is None else pad_id,
+        # Padding is never looked at, but must have an embedding; early Vicunas call it -1.
+        pad_id=pad if pad is not None and 0 <= pad < text_config.vocab_size else eos,
         instruction_pad_id=_id(instruction, instruction.pad_token, folder),
     )
 
@@ -160,4 +192,13 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 
 # InstructBLIP's own: 1e-5 and 0.05; four epochs as EmoVIT's released settings have it.
-KIND: Final = ModelKind(assemble, TuningDefaults(epochs=4, batch_size=8, lr=1e-5, weight_decay=0.05))
+KIND: Final = ModelKind(
+    assemble,
+    TuningDefaults(
+        epochs=4,
+        batch_size=8,
+        lr=1e-5,
+        weight_decay=0.05,
+        parts=("qformer", "query_tokens", "projection", "ln_vision"),
+    ),
+)

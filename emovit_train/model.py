@@ -7,14 +7,14 @@ is that of transformers, `InstructBlipQFormerModel`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emogen.errors import UnknownNameError
 from emovit_train.images import Preprocessing
+from emovit_train.language import language_side
 from emovit_train.models import ModelSpec
 from emovit_train.text import TextBatch, TextCodec
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TRAINABLE_PARTS", "EmoVIT"]
 
-TRAINABLE_PARTS: Final = ("qformer", "query_tokens", "projection")
+TRAINABLE_PARTS: Final = ("qformer", "query_tokens", "projection", "ln_vision")
 
 
 class EmoVIT(nn.Module):
@@ -34,18 +34,15 @@ class EmoVIT(nn.Module):
     Args:
         spec: What this assembly was made from.
         preprocessing: How a photograph becomes the encoder's input.
-        image_encoder: (B, 3, height, width) → (B, N, D).
+        image_encoder: (B, 3, height, width) → (B, N, D), always frozen, so that its features can be kept.
+        ln_vision: (B, N, D) → (B, N, D), the last normalisation of the features; may be trained.
         qformer: Reads the queries, the instruction's tokens and the image's.
         query_tokens: (1, Q, H), where the queries start.
         projection: H → L.
-        language_model: A decoder-only model of transformers.
+        language_model: A decoder-only or encoder-decoder model of transformers.
         codec: Tokenises for both readers.
         fixed: Names of parameters inside the trained parts that are never trained.
-        normalise: Whether the Q-Former sees features z-scored per channel; see `fit_normalisation`.
     """
-
-    feature_mean: Tensor
-    feature_std: Tensor
 
     def __init__(
         self,
@@ -53,33 +50,36 @@ class EmoVIT(nn.Module):
         spec: ModelSpec,
         preprocessing: Preprocessing,
         image_encoder: nn.Module,
+        ln_vision: nn.Module,
         qformer: PreTrainedModel,
         query_tokens: Tensor,
         projection: nn.Linear,
         language_model: PreTrainedModel,
         codec: TextCodec,
         fixed: Iterable[str] = (),
-        normalise: bool = False,
     ) -> None:
         super().__init__()
         self.spec = spec
         self.preprocessing = preprocessing
         self.codec = codec
         self.image_encoder = image_encoder
+        self.ln_vision = ln_vision
         self.qformer = qformer
         self.query_tokens = nn.Parameter(query_tokens.detach().clone())
         self.projection = projection
         self.language_model = language_model
+        self.language = language_side(language_model, codec)
         self.fixed = frozenset(fixed)
-        self.normalise = normalise
-        width = int(qformer.config.encoder_hidden_size)
-        self.register_buffer("feature_mean", torch.zeros(width))
-        self.register_buffer("feature_std", torch.ones(width))
         self.set_trained(TRAINABLE_PARTS)
         self.eval()
 
+    @property
+    def device(self) -> torch.device:
+        """Where the assembly computes."""
+        return self.query_tokens.device
+
     def set_trained(self, parts: Iterable[str]) -> None:
-        """Freeze everything but `parts`, a choice of `TRAINABLE_PARTS`.
+        """Freeze everything but `parts`, a choice of `TRAINABLE_PARTS`; what is trained becomes float32.
 
         Raises:
             UnknownNameError: no such part.
@@ -88,8 +88,13 @@ class EmoVIT(nn.Module):
         for part in chosen:
             if part not in TRAINABLE_PARTS:
                 raise UnknownNameError("part to train", part, TRAINABLE_PARTS)
+        self.parts = chosen
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(name.split(".")[0] in chosen and name not in self.fixed)
+            trained = name.split(".")[0] in chosen and name not in self.fixed
+            parameter.requires_grad_(trained)
+            if trained:
+                # In bfloat16, steps of 1e-5 are lost when they are added to the weights.
+                parameter.data = parameter.data.float()
 
     def train(self, mode: bool = True) -> EmoVIT:
         """Switch dropout of the Q-Former on or off; the frozen parts always stay in evaluation mode."""
@@ -102,71 +107,55 @@ class EmoVIT(nn.Module):
         """Return name → parameter of all that training changes."""
         return {name: tensor for name, tensor in self.named_parameters() if tensor.requires_grad}
 
+    def fitted_tensors(self) -> dict[str, Tensor]:
+        """Return name → buffer of what was fitted to the training photographs once, before the first step."""
+        return {f"ln_vision.{name}": buffer for name, buffer in self.ln_vision.named_buffers()}
+
     def frozen_tensors(self) -> dict[str, Tensor]:
         """Return name → tensor of all that training must not change, buffers included."""
         trained = self.trained_tensors()
         return {name: tensor for name, tensor in self.state_dict().items() if name not in trained}
 
     def encode_images(self, pixels: Tensor) -> Tensor:
-        """Return the frozen features (B, N, D) of images (B, 3, height, width)."""
+        """Return the frozen features (B, N, D) of images (B, 3, height, width), in the encoder's number format."""
         with torch.no_grad():
-            features: Tensor = self.image_encoder(pixels)
-        return features.float()
+            features: Tensor = self.image_encoder(pixels.to(self.device))
+        return features
 
     def fit_normalisation(self, features: Tensor) -> None:
-        """Take mean and spread of each channel from training features (images, N, D), where `normalise` is set."""
-        if not self.normalise:
-            return
-        channels = features.flatten(0, 1)
-        spread = channels.std(0)
-        self.feature_mean.copy_(channels.mean(0))
-        # A channel that is silent on few training images would explode on the first image that wakes it.
-        self.feature_std.copy_(spread.clamp_min(float(spread.mean()) / 2))
+        """Fit what an assembly fits to training features (images, N, D); most fit nothing."""
+        fit = getattr(self.ln_vision, "fit", None)
+        if fit is not None:
+            fit(features)
 
     def look(self, features: Tensor, batch: TextBatch) -> Tensor:
-        """Return what the language model gets to see of the images: (B, Q, L), of its own number format.
+        """Return what the language model gets to see of the images: (B, Q, L), in its own number format.
 
         Args:
             features: (B, N, D) of `encode_images`.
             batch: Its instructions steer what the queries pick out (EmoVIT, figure 4c).
         """
-        features = (features - self.feature_mean) / self.feature_std
-        queries = self.query_tokens.expand(len(features), -1, -1)
-        seen = self.qformer(
-            input_ids=batch.instruction_ids,
-            attention_mask=torch.cat(
-                [batch.instruction_mask.new_ones(queries.shape[:2]), batch.instruction_mask], 1
-            ),
-            query_embeds=queries,
-            encoder_hidden_states=features,
-        ).last_hidden_state[:, : queries.shape[1]]
-        projected: Tensor = self.projection(seen)
-        return projected.to(self.language_model.dtype)
-
-    def read(self, features: Tensor, batch: TextBatch) -> tuple[Tensor, Tensor]:
-        """Return the language model's input: embeddings (B, P + T, L) and their mask (B, P + T).
-
-        P is the number of positions before the prompt: the codec's opening and the Q queries.
-        """
-        embed = self.language_model.get_input_embeddings()
-        seen = self.look(features, batch)
-        opening = embed(batch.input_ids.new_tensor([self.codec.opening], dtype=torch.long))
-        before = torch.cat([opening.expand(len(seen), -1, -1), seen], 1)
-        mask = torch.cat([batch.attention_mask.new_ones(before.shape[:2]), batch.attention_mask], 1)
-        return torch.cat([before, embed(batch.input_ids)], 1), mask
+        # On a GPU the trained parts compute in the frozen parts' half precision, and keep float32 weights.
+        half = self.language_model.dtype
+        with torch.autocast(
+            self.device.type, half, enabled=self.device.type == "cuda" and half != torch.float32
+        ):
+            features = self.ln_vision(features.to(self.query_tokens.dtype))
+            queries = self.query_tokens.expand(len(features), -1, -1)
+            seen = self.qformer(
+                input_ids=batch.instruction_ids,
+                attention_mask=torch.cat(
+                    [batch.instruction_mask.new_ones(queries.shape[:2]), batch.instruction_mask], 1
+                ),
+                query_embeds=queries,
+                encoder_hidden_states=features,
+            ).last_hidden_state[:, : queries.shape[1]]
+            projected: Tensor = self.projection(seen)
+        return projected.to(half)
 
     def forward(self, features: Tensor, batch: TextBatch) -> Tensor:
         """Return -log p of every answer token and EOS of the batch, row by row: (tokens,) float32.
 
-        Its mean is the training loss. Only answer positions are turned into logits: with a vocabulary of
-        50,000 the others would take most of the memory.
+        Its mean is the training loss.
         """
-        embeddings, mask = self.read(features, batch)
-        language_model: Any = self.language_model
-        hidden = language_model.get_decoder()(
-            inputs_embeds=embeddings, attention_mask=mask, use_cache=False
-        ).last_hidden_state
-        before = len(self.codec.opening) + self.query_tokens.shape[1]
-        predicting = hidden[:, before - 1 : -1][batch.is_answer]
-        logits = language_model.get_output_embeddings()(predicting).float()
-        return F.cross_entropy(logits, batch.input_ids[batch.is_answer], reduction="none")
+        return self.language.answer_losses(self.look(features, batch), batch)

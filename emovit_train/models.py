@@ -29,6 +29,7 @@ class TuningDefaults:
         lr: Peak learning rate of AdamW.
         weight_decay: Of AdamW, on matrices only.
         warmup: Share of the steps in which the learning rate rises.
+        parts: What is trained.
     """
 
     epochs: int
@@ -36,6 +37,7 @@ class TuningDefaults:
     lr: float
     weight_decay: float
     warmup: float = 0.05
+    parts: tuple[str, ...] = ("qformer", "query_tokens", "projection")
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,13 @@ class ModelSpec:
         kind: Name in `MODELS`.
         folder: The checkpoint folder, for kinds that read one.
         seed: Of the parts that start untrained.
-        lm_dtype: Number format of the frozen language model; `auto` takes the faster one of this machine.
+        frozen_dtype: Number format of the frozen parts, see `emovit_train.precision`.
     """
 
     kind: str
     folder: str | None = None
     seed: int = 0
-    lm_dtype: str = "auto"
+    frozen_dtype: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from emovit_train.efficientnet import FEATURE_WIDTH, PREPROCESSING, EfficientNetTokens
 from emovit_train.model import EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
-from emovit_train.precision import lm_dtype
+from emovit_train.precision import frozen_dtype
 from emovit_train.smollm import load_smollm
 from emovit_train.text import TextCodec
 
@@ -33,7 +33,7 @@ QUERY_STD: Final = 0.02
 
 def assemble(spec: ModelSpec) -> EmoVIT:
     """Build the assembly; the same seed starts from the same weights."""
-    dtype = lm_dtype(spec.lm_dtype)
+    dtype = frozen_dtype(spec.frozen_dtype)
     language_model, tokenizer = load_smollm(dtype)
     table: Any = language_model.get_input_embeddings()
     words = table.weight.detach().float()
@@ -50,14 +50,42 @@ def assemble(spec: ModelSpec) -> EmoVIT:
         spec=ModelSpec(spec.kind, None, spec.seed, str(dtype).removeprefix("torch.")),
         preprocessing=PREPROCESSING,
         image_encoder=EfficientNetTokens(),
+        ln_vision=ZScore(FEATURE_WIDTH),
         qformer=qformer,
         query_tokens=queries,
         projection=projection,
         language_model=language_model,
         codec=chat_codec(tokenizer),
         fixed=["qformer.embeddings.word_embeddings.weight"],
-        normalise=True,
     )
+
+
+class ZScore(nn.Module):
+    """Z-scores features per channel, as measured once on the training photographs.
+
+    Args:
+        width: Channels of the features.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("std", torch.ones(width))
+
+    def fit(self, features: Tensor) -> None:
+        """Take mean and spread of each channel from features (images, N, width)."""
+        channels = features.flatten(0, 1)
+        spread = channels.std(0)
+        self.mean.copy_(channels.mean(0))
+        # A channel that is silent on few training images would explode on the first image that wakes it.
+        self.std.copy_(spread.clamp_min(float(spread.mean()) / 2))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the normalised features, of the same shape."""
+        return (features - self.mean) / self.std
 
 
 def start_qformer(vocabulary: int) -> InstructBlipQFormerModel:

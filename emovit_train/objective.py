@@ -40,8 +40,10 @@ def encode_rows(model: EmoVIT, rows: Sequence[Row]) -> list[Example]:
 
 def answer_losses(model: EmoVIT, features: ImageFeatures, examples: Sequence[Example]) -> Tensor:
     """Return -log p of every answer token and EOS of the examples: (tokens,), in nats."""
-    batch = collate([example.text for example in examples], model.codec)
-    losses: Tensor = model(features.batch([example.row.image for example in examples]), batch)
+    batch = collate([example.text for example in examples], model.codec).to(model.device)
+    losses: Tensor = model(
+        features.batch([example.row.image for example in examples]).to(model.device), batch
+    )
     return losses
 
 

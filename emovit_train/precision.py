@@ -1,4 +1,4 @@
-"""The number format of the frozen language model. What is trained is always float32.
+"""The number format of the frozen parts. What is trained always has float32 weights.
 
 A Q-Former kept in bfloat16 hardly moves: small steps are lost when they are added to the weights.
 """
@@ -11,20 +11,25 @@ import torch
 
 from emogen.errors import UnknownNameError
 
-__all__ = ["lm_dtype"]
+__all__ = ["frozen_dtype"]
 
-_DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def lm_dtype(name: str) -> torch.dtype:
-    """Return the number format `name`; `auto` is bfloat16 where the processor multiplies it, else float32.
+def frozen_dtype(name: str) -> torch.dtype:
+    """Return the number format `name`; `auto` is bfloat16 where this machine multiplies it, else float32.
 
     Raises:
         UnknownNameError: no such format.
     """
     if name == "auto":
         # Without such instructions bfloat16 is emulated, and slower than float32.
-        return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+        fast = (
+            torch.cuda.is_bf16_supported(including_emulation=False)
+            if torch.cuda.is_available()
+            else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
+        return torch.bfloat16 if fast else torch.float32
     if name not in _DTYPES:
         raise UnknownNameError("number format", name, [*_DTYPES, "auto"])
     return _DTYPES[name]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["SampleAnswer", "TrainReport", "TrainSettings"]
 
-Part = Literal["qformer", "query_tokens", "projection"]
+Part = Literal["qformer", "query_tokens", "projection", "ln_vision"]
 
 
 class _Frozen(BaseModel):
@@ -28,8 +28,8 @@ class TrainSettings(_Frozen):
         clip: Largest norm of the gradient.
         seed: Of untrained parts and of the order of rows.
         max_steps: Stop after so many steps; None is no limit.
-        parts: What is trained. The paper names the Q-Former alone; the code it builds on trains all three.
-        lm_dtype: Number format of the frozen language model, see `emovit_train.precision`.
+        parts: What is trained. The paper names the Q-Former alone; the code it builds on trains all four.
+        frozen_dtype: Number format of the frozen parts, see `emovit_train.precision`.
     """
 
     model: str
@@ -41,8 +41,8 @@ class TrainSettings(_Frozen):
     clip: float = Field(default=1.0, gt=0)
     seed: int = Field(default=0, ge=0)
     max_steps: int | None = Field(default=None, ge=1)
-    parts: tuple[Part, ...] = ("qformer", "query_tokens", "projection")
-    lm_dtype: str = "auto"
+    parts: tuple[Part, ...]
+    frozen_dtype: str = "auto"
 
 
 class SampleAnswer(_Frozen):

@@ -1,12 +1,13 @@
 """Turns a question and its answer into tokens for the two readers: the Q-Former and the language model.
 
-The Q-Former reads the question only. The language model reads `opening [queries] prompt answer EOS`. The two texts are
-tokenised apart, so that the answer cannot leak into the Q-Former and the loss knows its tokens exactly.
+The Q-Former reads the question only. A decoder-only language model reads `opening [queries] prompt answer EOS`; the
+encoder of an encoder-decoder reads `[queries] prompt`, and its decoder says `answer EOS`. The two texts are tokenised
+apart, so that the answer cannot leak into the Q-Former and the loss knows its tokens exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,10 @@ __all__ = ["EncodedText", "TextBatch", "TextCodec", "TextLimits", "collate", "pa
 
 @dataclass(frozen=True)
 class TextLimits:
-    """Most tokens of each part; the numbers are those of LAVIS' `blip2_vicuna_instruct`.
+    """Most tokens of each part; numbers and sides are those of LAVIS' `blip2_vicuna_instruct` and `blip2_t5_instruct`.
 
     Attributes:
-        instruction: What the Q-Former reads, its special tokens included; cut on the right.
+        instruction: What the Q-Former reads, its special tokens included; the question is cut on the left.
         prompt: What the language model reads before the answer; the question is cut on the left.
         answer: The answer with its EOS; cut on the right, and the EOS is kept.
     """
@@ -108,7 +109,7 @@ class TextCodec:
     def _instruction(self, question: str) -> tuple[tuple[int, ...], bool]:
         ids = self._ids(self.qformer_tokenizer, question)
         room = self.limits.instruction - len(self.instruction_start) - len(self.instruction_end)
-        return (*self.instruction_start, *ids[:room], *self.instruction_end), len(ids) > room
+        return (*self.instruction_start, *ids[-room:], *self.instruction_end), len(ids) > room
 
     def _prompt(self, question: str) -> tuple[tuple[int, ...], bool]:
         ids = self._ids(self.lm_tokenizer, question)
@@ -125,21 +126,34 @@ class TextCodec:
 class TextBatch:
     """Rows padded on the right: with left padding, position ids would have to be given to keep the loss.
 
-    B rows, I instruction tokens, T language-model tokens.
+    B rows; I, P, A, T tokens of the longest instruction, prompt, answer, and prompt with answer. All ids and masks
+    are int64; masks are 1 where a token is.
 
     Attributes:
-        instruction_ids: (B, I) int64.
-        instruction_mask: (B, I) int64, 1 where a token is.
-        input_ids: (B, T) int64, prompt then answer.
-        attention_mask: (B, T) int64.
+        instruction_ids: (B, I), for the Q-Former.
+        instruction_mask: (B, I).
+        prompt_ids: (B, P), for the language model.
+        prompt_mask: (B, P).
+        answer_ids: (B, A), what it is to say, with EOS.
+        answer_mask: (B, A).
+        row_ids: (B, T), prompt and answer without a gap, for decoder-only models.
+        row_mask: (B, T).
         is_answer: (B, T) bool, true on the answer's tokens and its EOS.
     """
 
     instruction_ids: Tensor
     instruction_mask: Tensor
-    input_ids: Tensor
-    attention_mask: Tensor
+    prompt_ids: Tensor
+    prompt_mask: Tensor
+    answer_ids: Tensor
+    answer_mask: Tensor
+    row_ids: Tensor
+    row_mask: Tensor
     is_answer: Tensor
+
+    def to(self, device: torch.device) -> TextBatch:
+        """Return the batch on `device`."""
+        return TextBatch(**{name: each.to(device, non_blocking=True) for name, each in vars(self).items()})
 
 
 def pad_right(rows: Sequence[Sequence[int]], value: int) -> Tensor:
@@ -149,11 +163,19 @@ def pad_right(rows: Sequence[Sequence[int]], value: int) -> Tensor:
 
 
 def collate(rows: Sequence[EncodedText], codec: TextCodec) -> TextBatch:
-    """Return the rows as one batch."""
+    """Return the rows as one batch, on the CPU."""
     return TextBatch(
         instruction_ids=pad_right([row.instruction for row in rows], codec.instruction_pad_id),
-        instruction_mask=pad_right([[1] * len(row.instruction) for row in rows], 0),
-        input_ids=pad_right([(*row.prompt, *row.answer) for row in rows], codec.pad_id),
-        attention_mask=pad_right([[1] * row.length for row in rows], 0),
+        instruction_mask=_mask(len(row.instruction) for row in rows),
+        prompt_ids=pad_right([row.prompt for row in rows], codec.pad_id),
+        prompt_mask=_mask(len(row.prompt) for row in rows),
+        answer_ids=pad_right([row.answer for row in rows], codec.pad_id),
+        answer_mask=_mask(len(row.answer) for row in rows),
+        row_ids=pad_right([(*row.prompt, *row.answer) for row in rows], codec.pad_id),
+        row_mask=_mask(row.length for row in rows),
         is_answer=pad_right([[0] * len(row.prompt) + [1] * len(row.answer) for row in rows], 0).bool(),
     )
+
+
+def _mask(lengths: Iterable[int]) -> Tensor:
+    return pad_right([[1] * length for length in lengths], 0)

@@ -92,7 +92,7 @@ def _train(data: Path, out: Path, settings: TrainSettings, images: Path | None) 
         raise CheckFailedError("training changed a tensor that is frozen", remedy="Report this: it is a bug.")
     # The report of an earlier run must not stand beside the weights of an interrupted later one.
     (out / REPORT).unlink(missing_ok=True)
-    save_checkpoint(out, model, settings.parts, map(sha256_file, {row.image for row in training_rows}))
+    save_checkpoint(out, model, map(sha256_file, {row.image for row in training_rows}))
     if not finished:
         raise Stopped(f"stopped after step {steps}; that state is saved in {out}, without {REPORT}")
 
@@ -151,7 +151,7 @@ def _asked(rows: Sequence[Row]) -> list[Row]:
 
 
 def _answers(model: EmoVIT, features: ImageFeatures, rows: Sequence[Row]) -> list[str]:
-    return [generate(model, features.batch([row.image]), row.question) for row in rows]
+    return generate(model, features.batch([row.image for row in rows]), [row.question for row in rows])
 
 
 def _refuse_model(out: Path, overwrite: bool) -> None:
@@ -163,7 +163,7 @@ def _refuse_model(out: Path, overwrite: bool) -> None:
 
 def _assemble(settings: TrainSettings) -> EmoVIT:
     kind, folder = resolve_model(settings.model)
-    model = MODELS.get(kind).assemble(ModelSpec(kind, folder, settings.seed, settings.lm_dtype))
+    model = MODELS.get(kind).assemble(ModelSpec(kind, folder, settings.seed, settings.frozen_dtype))
     model.set_trained(settings.parts)
     return model
 

@@ -134,10 +134,10 @@ def evaluate(
 def _predict(
     model: EmoVIT, features: ImageFeatures, record: ImageRecord, path: Path, trained: frozenset[str]
 ) -> Prediction:
-    ranked = rank(
+    (ranked,) = rank(
         model,
         features.batch([path]),
-        categorical_question(record.labels),
+        [categorical_question(record.labels)],
         [categorical_answer(label) for label in record.labels],
     )
     sums = {label: score.log_prob_sum for label, score in zip(record.labels, ranked, strict=True)}

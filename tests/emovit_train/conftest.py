@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from emogen.protocol import categorical_answer, categorical_question
-from emovit_train.model import EmoVIT
+from emovit_train.model import TRAINABLE_PARTS, EmoVIT
 from emovit_train.models import MODELS, ModelSpec
 from emovit_train.settings import TrainSettings
 
@@ -36,7 +36,20 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def save_tiny_checkpoint(folder: Path, seed: int) -> None:
+@pytest.fixture(scope="session")
+def tiny_t5_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of the FlanT5 kind: output layer and embeddings are two tensors, dropout is not 0."""
+    folder = tmp_path_factory.mktemp("instructblip-tiny-t5")
+    save_tiny_checkpoint(folder, seed=0, t5=True)
+    return folder
+
+
+@pytest.fixture(params=["vicuna", "flan-t5"])
+def either_folder(request: pytest.FixtureRequest, tiny_folder: Path, tiny_t5_folder: Path) -> Path:
+    return tiny_folder if request.param == "vicuna" else tiny_t5_folder
+
+
+def save_tiny_checkpoint(folder: Path, seed: int, *, t5: bool = False) -> None:
     from transformers import InstructBlipConfig, InstructBlipForConditionalGeneration
 
     words, instruction = lm_tokenizer(), qformer_tokenizer()
@@ -45,12 +58,11 @@ def save_tiny_checkpoint(folder: Path, seed: int) -> None:
     vision = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    text = {"model_type": "llama", "vocab_size": len(words), "pad_token_id": words.pad_token_id}
     config = InstructBlipConfig(
         # The defaults of transformers start these nearly at zero: nothing of the image would come through.
         vision_config={**vision, "image_size": 28, "patch_size": 14, "initializer_range": 0.2},
         qformer_config={**small, **no_dropout, "vocab_size": len(instruction), "initializer_range": 0.15},
-        text_config={**small, **text, "eos_token_id": words.eos_token_id, "initializer_range": 0.15},
+        text_config=t5_config(words) if t5 else llama_config(words),
         num_query_tokens=QUERIES,
         image_token_index=words.convert_tokens_to_ids("<image>"),
         initializer_range=0.15,
@@ -58,9 +70,41 @@ def save_tiny_checkpoint(folder: Path, seed: int) -> None:
     torch.manual_seed(seed)
     model = InstructBlipForConditionalGeneration(config)
     torch.nn.init.normal_(model.query_tokens, std=0.5)
+    if t5:
+        # A model made from its configuration has them tied, and FlanT5's are not.
+        output = model.language_model.lm_head
+        output.weight = torch.nn.Parameter(torch.randn_like(output.weight) * 0.3)
     model.save_pretrained(folder)
     preprocessor = {"size": {"height": 28, "width": 28}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
+
+
+def llama_config(words: Any) -> dict[str, Any]:
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    tokens = {"pad_token_id": words.pad_token_id, "eos_token_id": words.eos_token_id}
+    return {
+        "model_type": "llama",
+        **sizes,
+        **tokens,
+        "vocab_size": len(words),
+        # From the defaults, a language model so small cannot be steered by what stands before the prompt.
+        "initializer_range": 0.15,
+    }
+
+
+def t5_config(words: Any) -> dict[str, Any]:
+    sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+    tokens = {"pad_token_id": words.pad_token_id, "eos_token_id": words.eos_token_id}
+    return {
+        "model_type": "t5",
+        **sizes,
+        **tokens,
+        "vocab_size": len(words),
+        "decoder_start_token_id": words.pad_token_id,
+        "feed_forward_proj": "gated-gelu",
+        "tie_word_embeddings": False,
+        "dropout_rate": 0.1,
+    }
 
 
 def lm_tokenizer() -> Any:
@@ -94,9 +138,18 @@ def qformer_tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=backend, **names)
 
 
+def assemble_tiny(folder: Path) -> EmoVIT:
+    return MODELS.get("instructblip").assemble(ModelSpec("instructblip", str(folder)))
+
+
 @pytest.fixture
 def tiny_model(tiny_folder: Path) -> EmoVIT:
-    return MODELS.get("instructblip").assemble(ModelSpec("instructblip", str(tiny_folder)))
+    return assemble_tiny(tiny_folder)
+
+
+@pytest.fixture
+def either_model(either_folder: Path) -> EmoVIT:
+    return assemble_tiny(either_folder)
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +196,12 @@ def sample_rows() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def settings(tiny_folder: Path) -> TrainSettings:
-    return TrainSettings(model=str(tiny_folder), epochs=12, batch_size=3, lr=3e-3, weight_decay=0.0)
+    return tiny_settings(tiny_folder, epochs=12, lr=3e-3)
+
+
+def tiny_settings(folder: Path, **told: Any) -> TrainSettings:
+    defaults = {"epochs": 2, "batch_size": 3, "lr": 1e-3, "weight_decay": 0.0, "parts": TRAINABLE_PARTS}
+    return TrainSettings.model_validate({**defaults, "model": str(folder), **told})
 
 
 @pytest.fixture(scope="session")
@@ -152,6 +210,5 @@ def tuned_folder(tiny_folder: Path, run_folder: Path, tmp_path_factory: pytest.T
     from emovit_train.train import train
 
     folder = tmp_path_factory.mktemp("tuned")
-    told = TrainSettings(model=str(tiny_folder), epochs=120, batch_size=3, lr=5e-3, weight_decay=0.0)
-    train(run_folder, folder, told)
+    train(run_folder, folder, tiny_settings(tiny_folder, epochs=120, lr=5e-3))
     return folder

@@ -4,49 +4,86 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
+from emogen.errors import UnknownNameError
 from emogen.protocol import categorical_answer, categorical_question
+from emovit_train.decoding import DECODINGS, Decoding, decoding_preset
 from emovit_train.model import EmoVIT
 from emovit_train.predict import generate, rank
 from emovit_train.text import collate
 from tests.emovit_train.conftest import LABELS
 
-
-@pytest.fixture
-def features(tiny_model: EmoVIT) -> torch.Tensor:
-    return tiny_model.encode_images(torch.randn(1, 3, 28, 28, generator=torch.Generator().manual_seed(2)))
+QUESTIONS = ["What?", categorical_question(LABELS), "What is in the image?"] * 4
 
 
-def test_ranking_equals_scoring_each_answer_alone(tiny_model: EmoVIT, features: torch.Tensor) -> None:
-    """The shared prefix changes no score: each sum and mean is that of a forward pass of its own."""
-    question, answers = categorical_question(LABELS), [categorical_answer(label) for label in LABELS]
-    for scored in rank(tiny_model, features, question, answers):
-        row = tiny_model.codec.encode(question, scored.answer)
-        losses = tiny_model(features, collate([row], tiny_model.codec))
-        assert scored.log_prob_sum == pytest.approx(-losses.sum().item(), abs=1e-4)
-        assert scored.log_prob_mean == pytest.approx(-losses.mean().item(), abs=1e-4)
+def features(model: EmoVIT, count: int) -> Tensor:
+    pixels = torch.randn(count, 3, 28, 28, generator=torch.Generator().manual_seed(2))
+    return model.encode_images(pixels)
 
 
-def test_ranking_keeps_the_order_of_the_candidates(tiny_model: EmoVIT, features: torch.Tensor) -> None:
+def test_ranking_equals_scoring_each_answer_alone(either_model: EmoVIT) -> None:
+    """The shared prefix and the company of other rows change no score: each is that of a pass of its own."""
+    seen, answers = features(either_model, 3), [categorical_answer(label) for label in LABELS]
+    for number, row in enumerate(rank(either_model, seen, QUESTIONS[:3], answers)):
+        assert [scored.answer for scored in row] == answers
+        for scored in row:
+            text = either_model.codec.encode(QUESTIONS[number], scored.answer)
+            losses = either_model(seen[number : number + 1], collate([text], either_model.codec))
+            assert scored.log_prob_sum == pytest.approx(-losses.sum().item(), abs=1e-4)
+            assert scored.log_prob_mean == pytest.approx(-losses.mean().item(), abs=1e-4)
+
+
+def test_ranking_keeps_the_order_of_the_candidates(either_model: EmoVIT) -> None:
     """Scores come in the order given, and do not depend on the company that a candidate is in."""
-    both = rank(tiny_model, features, "What?", ["red", "It is blue or white."])
-    alone = rank(tiny_model, features, "What?", ["red"])
+    (both,) = rank(either_model, features(either_model, 1), ["What?"], ["red", "It is blue or white."])
+    ((alone,),) = rank(either_model, features(either_model, 1), ["What?"], ["red"])
     assert [scored.answer for scored in both] == ["red", "It is blue or white."]
-    assert both[0].log_prob_sum == pytest.approx(alone[0].log_prob_sum, abs=1e-4)
+    assert both[0].log_prob_sum == pytest.approx(alone.log_prob_sum, abs=1e-4)
 
 
-def test_generation_is_greedy(tiny_model: EmoVIT, features: torch.Tensor) -> None:
-    """The answer is the one of transformers' own greedy search."""
-    batch = collate([tiny_model.codec.encode_question("What?")], tiny_model.codec)
-    embeddings, mask = tiny_model.read(features, batch)
-    theirs = tiny_model.language_model.generate(
-        inputs_embeds=embeddings, attention_mask=mask, do_sample=False, max_new_tokens=12
-    )
-    ours = generate(tiny_model, features, "What?", max_new_tokens=12)
-    assert ours == tiny_model.codec.decode(theirs[0].tolist())
+def test_answers_do_not_depend_on_their_company(either_model: EmoVIT) -> None:
+    """A dozen questions of different lengths, answered in batches, get the answers that each gets alone."""
+    seen = features(either_model, len(QUESTIONS))
+    short = Decoding(max_new_tokens=8)
+    alone = [
+        generate(either_model, seen[number : number + 1], [question], decoding=short)[0]
+        for number, question in enumerate(QUESTIONS)
+    ]
+    assert generate(either_model, seen, QUESTIONS, decoding=short) == alone
+    assert len(set(alone)) > 2
 
 
-def test_answers_do_not_depend_on_gradients(tiny_model: EmoVIT, features: torch.Tensor) -> None:
+def test_generation_is_greedy(either_model: EmoVIT) -> None:
+    """By default, each token of the answer is the most probable one after those before."""
+    seen = features(either_model, 1)
+    (answer,) = generate(either_model, seen, ["What?"], decoding=Decoding(max_new_tokens=6))
+    said: list[int] = []
+    for _ in range(6):
+        batch = collate([either_model.codec.encode_question("What?")], either_model.codec)
+        vocabulary = [[*said, token] for token in range(either_model.language_model.config.vocab_size)]
+        with torch.no_grad():
+            scores = either_model.language.score(either_model.look(seen, batch), batch, vocabulary)
+        said.append(int(scores.argmax()))
+        if said[-1] == either_model.codec.eos_id:
+            break
+    assert answer == either_model.codec.decode(said)
+
+
+def test_presets_are_those_of_the_references(tiny_model: EmoVIT) -> None:
+    """A preset is found by its name, a repetition penalty breaks a loop, and a wrong name lists the right ones."""
+    assert (DECODINGS["emovit"].beams, DECODINGS["emovit"].repetition_penalty) == (1, 5.0)
+    assert (DECODINGS["lavis"].beams, DECODINGS["lavis"].repetition_penalty) == (5, 1.5)
+    seen = features(tiny_model, 1)
+    said = {
+        name: generate(tiny_model, seen, ["What?"], decoding=preset) for name, preset in DECODINGS.items()
+    }
+    assert said["greedy"] != said["emovit"]
+    with pytest.raises(UnknownNameError, match="greedy"):
+        decoding_preset("greddy")
+
+
+def test_answers_do_not_depend_on_gradients(tiny_model: EmoVIT) -> None:
     """Asking leaves no gradient graph behind."""
-    rank(tiny_model, features, "What?", ["red"])
+    rank(tiny_model, features(tiny_model, 1), ["What?"], ["red"])
     assert all(parameter.grad is None for parameter in tiny_model.parameters())

@@ -41,13 +41,13 @@ def test_eos_survives_truncation(tiny_model: EmoVIT) -> None:
 
 
 def test_long_question_keeps_its_end_and_its_frame(tiny_model: EmoVIT) -> None:
-    """A question that is too long is cut on the left for the language model, and keeps BOS, [CLS] and [SEP]."""
+    """A question that is too long is cut on the left for both readers, and keeps BOS, [CLS] and [SEP]."""
     codec = replace(tiny_model.codec, limits=TextLimits(instruction=6, prompt=6))
     full = tiny_model.codec.encode_question("What is in the image? " * 4)
     cut = codec.encode_question("What is in the image? " * 4)
     assert cut.truncated
     assert cut.prompt == (full.prompt[0], *full.prompt[-5:])
-    assert cut.instruction == (*full.instruction[:5], full.instruction[-1])
+    assert cut.instruction == (full.instruction[0], *full.instruction[-5:])
 
 
 def test_spelled_out_special_token_stays_text(tiny_model: EmoVIT) -> None:
@@ -62,6 +62,6 @@ def test_batches_are_padded_on_the_right(tiny_model: EmoVIT) -> None:
     rows = [codec.encode("What?", "red"), codec.encode("What is in the image?", "It is blue.")]
     batch = collate(rows, codec)
     for number, row in enumerate(rows):
-        assert tuple(batch.input_ids[number, : row.length]) == (*row.prompt, *row.answer)
-        assert batch.attention_mask[number].sum() == row.length
-        assert tuple(batch.input_ids[number][batch.is_answer[number]]) == row.answer
+        assert tuple(batch.row_ids[number, : row.length]) == (*row.prompt, *row.answer)
+        assert batch.row_mask[number].sum() == row.length
+        assert tuple(batch.row_ids[number][batch.is_answer[number]]) == row.answer
