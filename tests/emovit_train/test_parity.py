@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from reference import reference_inputs, reference_model, reference_step
 from torch import Tensor
 
 from emovit_train.model import EmoVIT
 from emovit_train.text import collate
+from tests.emovit_train.reference import reference_inputs, reference_model, reference_step
 
 ROWS = [
     ("What?", "It is red."),
