@@ -1,22 +1,29 @@
-"""Reads photographs, and says which ones cannot be read before any work is done."""
+"""Reads photographs, turns them into an encoder's input, and says early which ones cannot be read."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from emogen.errors import InputError
 from emogen.image_file import read_rgb
 
 if TYPE_CHECKING:
+    import random
+
     from PIL.Image import Image
     from torch import Tensor
 
-__all__ = ["Preprocessing", "check_images"]
+__all__ = ["Preprocessing", "check_images", "random_crop"]
 
 SHOWN = 3
+# Of LAVIS' training processor: share of the photograph that a crop keeps, and width by height.
+CROP_SCALE: Final = (0.5, 1.0)
+CROP_RATIO: Final = (3 / 4, 4 / 3)
+CROP_TRIES: Final = 10
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,32 @@ class Preprocessing:
         pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1).float() / 255
         mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
         return (pixels - mean) / std
+
+    def augmented(self, image: Image, rng: random.Random) -> Tensor:
+        """Return a random view, made as LAVIS makes them for training: a crop of half the area or more, or its mirror.
+
+        Args:
+            image: RGB.
+            rng: Decides; equal states give equal views.
+        """
+        from PIL import ImageOps
+
+        left, top, width, height = random_crop(*image.size, rng)
+        crop = image.crop((left, top, left + width, top + height))
+        return self(ImageOps.mirror(crop) if rng.random() < 0.5 else crop)
+
+
+def random_crop(width: int, height: int, rng: random.Random) -> tuple[int, int, int, int]:
+    """Return left, top, width and height of a crop in pixels, drawn as torchvision's `RandomResizedCrop` draws it."""
+    for _ in range(CROP_TRIES):
+        area = width * height * rng.uniform(*CROP_SCALE)
+        ratio = math.exp(rng.uniform(*map(math.log, CROP_RATIO)))
+        across, down = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < across <= width and 0 < down <= height:
+            return rng.randint(0, width - across), rng.randint(0, height - down), across, down
+    # A photograph so long and narrow that no such crop fits: its middle.
+    across, down = min(width, round(height * CROP_RATIO[1])), min(height, round(width / CROP_RATIO[0]))
+    return (width - across) // 2, (height - down) // 2, across, down
 
 
 def check_images(
