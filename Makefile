@@ -20,6 +20,8 @@ TORCH_INDEX ?=
 EXTRAS := local,perception,tables,see,dedup,embeddings,train,demo,dev
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# LAVIS 1.0.2 for the tests: it pins libraries of 2023 and would put packages called tests and docs on the path.
+LAVIS_APART = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/salesforce_lavis_apart
 # Sums depend on how many threads share them: with two everywhere, machines of a kind agree.
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
@@ -34,6 +36,7 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --upgrade --target "$(LAVIS_APART)" salesforce-lavis
 	$(BIN)/emogen setup local
 	@touch $@
 
