@@ -9,6 +9,7 @@ import typer
 
 from emogen.errors import InputError
 from emogen.terminal import Version, run_app
+from emovit_train.cli_datasets import datasets
 
 __all__ = ["app", "main"]
 
@@ -24,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(datasets)
 
 Images = Annotated[
     Path | None,

@@ -31,6 +31,7 @@ PICTURE = [
     {"errors"},
 ]
 FOR_TRAINING = {
+    "sources",
     "schemas",
     "labels",
     "protocol",

@@ -1,0 +1,106 @@
+"""The commands under `emovit_train datasets`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emogen.errors import CheckFailedError
+from emogen.terminal import say
+
+__all__ = ["datasets"]
+
+SHOWN = 10
+
+datasets = typer.Typer(
+    name="datasets",
+    help="The data sets that models are compared on.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(help="The unpacked data set, or a file of labelled images.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", help="Which data set it is. Default: what is there decides; see `datasets list`."),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(help="Which labels: 25, 7 or 2 of webemo, for example. Default: the data set's first."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@datasets.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the data sets with their tasks and counts."""
+    from emovit_train.evaluation.datasets import DATASETS
+
+    kinds = {name: DATASETS.get(name) for name in DATASETS.names()}
+    if as_json:
+        import json
+
+        rows = {name: {"tasks": kind.tasks, "images": kind.known.images} for name, kind in kinds.items()}
+        say(json.dumps(rows, indent=2))
+        return
+    for name, summary in DATASETS.summaries().items():
+        say(f"{name:12} {summary}")
+        say(f"{'':12} --task {', '.join(kinds[name].tasks)}")
+
+
+@datasets.command()
+def check(
+    folder: Folder,
+    as_: As = None,
+    task: Task = None,
+    decode: Annotated[bool, typer.Option(help="Decode every image, too: slow.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print every problem, not only the first ten.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is in a copy of a data set and what is wrong with it; exit code 1 if anything is."""
+    from emovit_train.evaluation.datasets import open_dataset
+    from emovit_train.evaluation.datasets.check import check_dataset
+
+    copy = check_dataset(open_dataset(folder, as_, task), decode=decode)
+    if as_json:
+        say(copy.model_dump_json(indent=2))
+    else:
+        published = f" of {copy.published:,}" if copy.published else ""
+        say(f"data set   {copy.dataset}, {copy.items:,}{published} images")
+        if copy.by_label:
+            say("labels     " + ", ".join(f"{label} {number:,}" for label, number in copy.by_label.items()))
+        whose = "" if copy.official_split else " (ours: the authors made none)"
+        say("split      " + ", ".join(f"{name} {number:,}" for name, number in copy.by_split.items()) + whose)
+        say(f"test list  {copy.test_list}")
+        for word, lines in (("wrong", copy.wrong), ("note", copy.remarks)):
+            for line in lines if every else lines[:SHOWN]:
+                say(f"{word:10} {line}")
+            if not every and len(lines) > SHOWN:
+                say(f"{word:10} … and {len(lines) - SHOWN:,} more; see them with --all")
+    if copy.wrong:
+        raise CheckFailedError(
+            f"{len(copy.wrong):,} things are wrong with this copy",
+            where=folder,
+            remedy="Mend them, or compare its results with nobody's.",
+        )
+
+
+@datasets.command()
+def ids(
+    folder: Folder,
+    as_: As = None,
+    task: Task = None,
+    split: Annotated[str, typer.Option(help="train, val, test, or all.")] = "test",
+) -> None:
+    """Print the ids of a split, one a line: the list that results are about."""
+    from emovit_train.evaluation.datasets import open_dataset
+    from emovit_train.evaluation.datasets.check import read_items
+    from emovit_train.evaluation.items import in_split
+
+    items, _ = read_items(open_dataset(folder, as_, task))
+    for item in in_split(items, split, folder):
+        say(item.id)
