@@ -10,9 +10,10 @@ import typer
 
 from emogen.cli_batch import batch_app
 from emogen.cli_dedup import dedup
+from emogen.cli_describe import describe
 from emogen.cli_export import export
 from emogen.cli_generate import generate
-from emogen.cli_records import describe, records
+from emogen.cli_records import records
 from emogen.run_file import read_run_file
 from emogen.terminal import Version, run_app, say, show_counts
 

@@ -18,24 +18,15 @@ import orjson
 from emogen.atomic import replacing, writable_folder
 from emogen.dataset import Dataset
 from emogen.errors import InputError
-from emogen.perception.describe import describe
 from emogen.schemas import ImageRecord
-from emogen.sources import Problem
+from emogen.sources import OnProblem, Problem
 from emogen.sources.folder import IMAGE_SUFFIXES, METADATA_NAMES
 from emogen.sources.problems import ProblemCounts
 
-__all__ = ["Description", "Report", "problems_file", "refuse_place", "write_records"]
+__all__ = ["Complete", "Report", "problems_file", "refuse_place", "write_records"]
 
-
-@dataclass(frozen=True)
-class Description:
-    """That records are to be completed from their images.
-
-    Attributes:
-        objects: Whether to name what is in them, too.
-    """
-
-    objects: bool = True
+# Completes records whose images lie in a folder, told of images that cannot be read.
+Complete = Callable[[Iterator[ImageRecord], Path, OnProblem], Iterator[ImageRecord]]
 
 
 @dataclass(frozen=True)
@@ -44,12 +35,14 @@ class Report:
 
     Attributes:
         counts: (split, emotion) → records in the file.
+        labelled_by: Model → records whose emotion is its word.
         problems: What the file does not hold, or holds only in part; images that cannot be read are among it.
         missing_images: Records whose image file is not there.
         first_missing: The first of these files.
     """
 
     counts: Counter[tuple[str | None, str | None]]
+    labelled_by: Counter[str]
     problems: ProblemCounts
     missing_images: int
     first_missing: str | None
@@ -99,7 +92,7 @@ def write_records(
     dataset: Dataset,
     out: Path,
     *,
-    description: Description | None = None,
+    complete: Complete | None = None,
     on_record: Callable[[ImageRecord], None] = lambda record: None,
 ) -> Report:
     """Write the records of a data set to the JSONL file `out`, its folder made if need be.
@@ -111,7 +104,7 @@ def write_records(
     Args:
         dataset: What to write.
         out: The file to write.
-        description: Completes the records from their images; an image that cannot be read is left out.
+        complete: Completes the records from their images; an image that cannot be read is left out.
         on_record: Called with each record that was written.
 
     Raises:
@@ -119,16 +112,19 @@ def write_records(
     """
     writable_folder(out.parent)
     counts: Counter[tuple[str | None, str | None]] = Counter()
+    labelled_by: Counter[str] = Counter()
     with _ProblemsFile(problems_file(out)) as problems:
-        records = _opened(dataset, out, description, problems)
+        records = _opened(dataset, out, complete, problems)
         first = next(records, None)
         if first is not None:
             with replacing(out) as file:
                 for record in chain([first], records):
                     file.write(_line(record))
                     counts[record.split, record.emotion] += 1
+                    if model := record.model_behind("emotion"):
+                        labelled_by[model] += 1
                     on_record(record)
-    return Report(counts, problems, problems.missing_images, problems.first_missing)
+    return Report(counts, labelled_by, problems, problems.missing_images, problems.first_missing)
 
 
 class _ProblemsFile(ProblemCounts):
@@ -172,7 +168,7 @@ class _ProblemsFile(ProblemCounts):
 
 
 def _opened(
-    dataset: Dataset, out: Path, description: Description | None, problems: _ProblemsFile
+    dataset: Dataset, out: Path, complete: Complete | None, problems: _ProblemsFile
 ) -> Iterator[ImageRecord]:
     """Yield the records as the file holds them."""
     if dataset.has_images_inside:
@@ -181,19 +177,14 @@ def _opened(
     else:
         folder = dataset.source.image_root
         records = dataset.records(problems.add)
-    if description is not None:
-        records = describe(
-            records,
-            folder,
-            objects=description.objects,
-            on_problem=lambda problem: problems.add(Problem(problem.image, problem.message)),
-        )
+    if complete is not None:
+        records = complete(records, folder, problems.add)
     below = Path(os.path.relpath(folder, out.parent)).as_posix()
     for record in records:
         image = record.image
         if "://" not in image:
             image = posixpath.normpath(f"{below}/{image}")
-        if description is None:
+        if complete is None:
             problems.look_for(image, f"{out.parent}/{image}")
         yield record.model_copy(update={"image": image})
 

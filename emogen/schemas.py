@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from emogen.labels import DEFAULT_LABEL_SET, LABEL_SETS
 
 __all__ = [
+    "MODEL_ORIGIN",
     "Attributes",
     "Completion",
     "GuidedTurn",
@@ -40,6 +41,9 @@ def _without_lone_surrogates(text: str) -> str:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
+
+# What `ImageRecord.origin` says of a value that a model made begins so; the model's name follows.
+MODEL_ORIGIN: Final = "model:"
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Text = Annotated[str, Field(min_length=1)]
@@ -84,7 +88,8 @@ class ImageRecord(_Frozen):
         caption: One sentence that describes the image.
         attributes: The visual attributes.
         split: `train`, `val` or `test`; None where the user made no split.
-        origin: Field name → where its value comes from (`metadata`, `pixels`, a model's name).
+        origin: Field name → where its value comes from (`metadata`, `pixels`, `pixels+map`, `model:` and a
+            model's name).
     """
 
     id: Text
@@ -95,6 +100,11 @@ class ImageRecord(_Frozen):
     attributes: Attributes = Attributes()
     split: Split | None = None
     origin: dict[str, str] = Field(default_factory=dict)
+
+    def model_behind(self, field: str) -> str | None:
+        """Return the name of the model that a field's value (of `emotion`, `scene`) is from; None for no model."""
+        origin = self.origin.get(field, "")
+        return origin.removeprefix(MODEL_ORIGIN) if origin.startswith(MODEL_ORIGIN) else None
 
     @model_validator(mode="after")
     def _emotion_is_a_label(self) -> ImageRecord:

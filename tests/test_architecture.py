@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[1]
 PICTURE = [
     {"emogen", "__main__"},
     {"cli"},
-    {"cli_generate", "cli_batch", "cli_dedup", "cli_records", "cli_export"},
-    {"cli_options", "cli_trial"},
-    {"dedup"},
+    {"cli_generate", "cli_batch", "cli_dedup", "cli_describe", "cli_records", "cli_export"},
+    {"cli_options", "cli_trial", "cli_data"},
+    {"dedup", "describing"},
     {"pipeline", "rebuilding", "manifest", "recording", "setup_local", "batch"},
     {"dialogue", "opening"},
     {"run_file"},

@@ -209,7 +209,9 @@ class _Row:
         path = folder / image
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            # What is there already keeps its time: whoever goes on with it sees that it is the same.
+            if not (path.is_file() and path.read_bytes() == content):
+                path.write_bytes(content)
         except OSError as error:
             raise ImageNotWrittenError(
                 f"cannot be written: {error.strerror}",

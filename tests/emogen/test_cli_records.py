@@ -1,17 +1,12 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import Emogen
 from openai_stub import REASONING
-from PIL import Image
 from source_layouts import IMAGES, emoset, parquet_folder, write_json
 
 MIKELS = ("amusement", "anger", "awe", "contentment", "disgust", "excitement", "fear", "sadness")
@@ -212,20 +207,3 @@ def test_generation_from_attributes_alone(
     dry = emogen(*words, "--dry-run")
     assert "4 records, 3 requests" in dry.out
     assert "1 records say nothing of their image" in dry.out
-
-
-def test_an_interrupted_description(tmp_path: Path) -> None:
-    """Ctrl-C ends `describe` with one line and 130, and leaves no half of a records file."""
-    (tmp_path / "photos").mkdir()
-    for number in range(300):
-        Image.effect_noise((300, 300), 50).save(tmp_path / "photos" / f"{number}.png")
-    out = tmp_path / "records.jsonl"
-    words = [sys.executable, "-m", "emogen", "describe", tmp_path / "photos", "--out", out, "--no-objects"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        limit_s = time.monotonic() + 30
-        while not list(tmp_path.glob(".emogen-*")) and time.monotonic() < limit_s:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        said, err = process.communicate(timeout=30)
-    assert (process.returncode, said, err.decode().strip()) == (130, b"", "interrupted")
-    assert [path.name for path in tmp_path.iterdir()] == ["photos"]

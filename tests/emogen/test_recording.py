@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from source_layouts import IMAGES, PIXEL, emoset, parquet_folder
 
 from emogen.dataset import Dataset
 from emogen.errors import InputError
-from emogen.recording import Description, Report, problems_file, refuse_place, write_records
+from emogen.recording import Complete, Report, problems_file, refuse_place, write_records
 from emogen.schemas import ImageRecord
 from emogen.selection import Selection
-from emogen.sources import OnProblem, open_source, read_records
+from emogen.sources import OnProblem, Problem, open_source, read_records
 
 
 def note(folder: Path, *lines: dict[str, object]) -> Path:
@@ -24,9 +23,9 @@ def note(folder: Path, *lines: dict[str, object]) -> Path:
     return folder
 
 
-def write(folder: Path, out: Path, description: Description | None = None, **selection: object) -> Report:
+def write(folder: Path, out: Path, complete: Complete | None = None, **selection: object) -> Report:
     dataset = Dataset(open_source(folder), Selection(**selection))  # type: ignore[arg-type]
-    return write_records(dataset, out, description=description)
+    return write_records(dataset, out, complete=complete)
 
 
 def test_written_records_can_be_read(tmp_path: Path) -> None:
@@ -47,19 +46,27 @@ def test_written_records_can_be_read(tmp_path: Path) -> None:
     assert (report.first_missing or "").endswith("photographs/sub/a.png")
 
 
-def test_described_records(tmp_path: Path) -> None:
-    """With a description the records are completed from the pixels, and an unreadable image is a problem."""
+def test_completed_records(tmp_path: Path) -> None:
+    """Records are completed on their way into the file; what cannot be is a problem, and no image is looked for."""
     folder = note(tmp_path / "photographs", {"file_name": "white.png"}, {"file_name": "missing.png"})
-    Image.new("RGB", (8, 8), "white").save(folder / "white.png")
     out = tmp_path / "records.jsonl"
-    report = write(folder, out, Description(objects=False))
+
+    def complete(
+        records: Iterator[ImageRecord], images: Path, on_problem: OnProblem
+    ) -> Iterator[ImageRecord]:
+        assert images == folder
+        for record in records:
+            if record.image == "missing.png":
+                on_problem(Problem(record.image, "no such image"))
+            else:
+                yield record.model_copy(update={"caption": "A page."})
+
+    report = write(folder, out, complete)
     (record,) = read_records(out)
-    assert (record.image, record.attributes.brightness) == ("photographs/white.png", 1.0)
+    assert (record.image, record.caption) == ("photographs/white.png", "A page.")
     assert (report.written, report.problems.left_out, report.missing_images) == (1, 1, 0)
     (problem,) = map(json.loads, problems_file(out).read_text().splitlines())
-    assert problem["where"] == "missing.png"
-    assert "no such image" in problem["what"]
-    assert problem["left_out"] is True
+    assert problem == {"where": "missing.png", "what": "no such image", "left_out": True}
 
 
 def test_images_inside(tmp_path: Path) -> None:

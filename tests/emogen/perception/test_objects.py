@@ -4,39 +4,56 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from emogen.errors import MissingExtraError
 from emogen.image_file import read_rgb
 from emogen.perception import objects
+from emogen.perception.objects import MAX_OBJECTS, THRESHOLD, ObjectClassifier, class_names
+from emogen.schemas import ImageRecord
 
 
-def test_cat(cat_photograph: Path) -> None:
+@pytest.fixture(scope="module")
+def classifier() -> ObjectClassifier:
+    return ObjectClassifier()
+
+
+def found(classifier: ObjectClassifier, *images: Image.Image) -> list[object]:
+    records = [ImageRecord(id=str(place), image="x.png") for place in range(len(images))]
+    findings = classifier.find(records, [classifier.prepare(image) for image in images])
+    return [finding.get("object") for finding in findings]
+
+
+def test_cat(cat_photograph: Path, classifier: ObjectClassifier) -> None:
     """The real weights see a cat in the photograph of a cat, and are sure that it is one."""
     image = read_rgb(cat_photograph)
-    assert objects.object_names(image) == ("tiger cat", "Egyptian cat")
-    ranked = objects.object_probabilities(image)
-    assert len(ranked) == 1000
-    assert sum(probability for _, probability in ranked) == pytest.approx(1, abs=1e-4)
-    assert sum(probability for name, probability in ranked[:3] if "cat" in name or name == "tabby") > 0.9
+    assert found(classifier, image) == [["tiger cat", "Egyptian cat"]]
+    shares = classifier.probabilities([classifier.prepare(image)])[0]
+    assert len(shares) == len(class_names()) == 1000
+    assert float(shares.sum()) == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 300), (5, 2)])
-def test_any_size(size: tuple[int, int]) -> None:
-    """An image of any size can be asked about."""
-    assert isinstance(objects.object_names(Image.new("RGB", size)), tuple)
+def test_a_batch_says_what_each_image_would(cat_photograph: Path, classifier: ObjectClassifier) -> None:
+    """Images of any size go together, and none changes what is said of another."""
+    images = [Image.new("RGB", size) for size in ((1, 1), (1, 300), (5, 2))]
+    images.append(read_rgb(cat_photograph))
+    assert found(classifier, *images) == [found(classifier, image)[0] for image in images]
 
 
-def test_unsure_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsure_names_nothing(classifier: ObjectClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
     """Classes below the threshold are not named, and the others come most certain first."""
-    ranked = [("cup", 0.5), ("espresso", objects.THRESHOLD), ("mug", 0.1)]
-    monkeypatch.setattr(objects, "object_probabilities", lambda image: ranked)
-    assert objects.object_names(Image.new("RGB", (1, 1))) == ("cup", "espresso")
+    shares = torch.zeros(2, 1000)
+    shares[0, :4] = torch.tensor([THRESHOLD, 0.1, 0.5, 0.05])
+    monkeypatch.setattr(ObjectClassifier, "probabilities", lambda self, prepared: shares)
+    names = class_names()
+    image = Image.new("RGB", (1, 1))
+    assert found(classifier, image, image) == [[names[2], names[0]], None]
+    assert MAX_OBJECTS == 3
 
 
 def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the model's package the answer is the line that installs it."""
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
-    objects.load_classifier.cache_clear()
     with pytest.raises(MissingExtraError, match=r"--no-objects.*emovit-toolkit\[perception\]"):
-        objects.load_classifier()
+        objects.ObjectClassifier()

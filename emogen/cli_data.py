@@ -1,0 +1,92 @@
+"""What the commands that write a records file share: options, the writing, what is said of problems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emogen.errors import CheckFailedError
+from emogen.settings import RunSettings, setting_fields
+from emogen.settings.reading import read_settings
+from emogen.terminal import say, show_remarks
+
+if TYPE_CHECKING:
+    from emogen.dataset import Dataset
+    from emogen.recording import Report
+
+__all__ = [
+    "CaptionsFile",
+    "Labels",
+    "Layout",
+    "Location",
+    "Metadata",
+    "Out",
+    "option",
+    "settings_of",
+    "show_captions",
+    "show_labelling",
+    "show_problems",
+]
+
+_FIELDS = {key[-1]: field for key, field in setting_fields()}
+
+
+def option(name: str, **rules: Any) -> Any:
+    """Return the option of a setting, with the setting's own description."""
+    return typer.Option(
+        f"--{name.removesuffix('_s').replace('_', '-')}", help=_FIELDS[name].description, **rules
+    )
+
+
+Location = Annotated[Path, typer.Argument(help=RunSettings.model_fields["records"].description)]
+Out = Annotated[Path, typer.Option("--out", help="The records file to write (JSON Lines).")]
+Layout = Annotated[str | None, option("source")]
+Metadata = Annotated[Path | None, option("metadata")]
+CaptionsFile = Annotated[Path | None, option("captions")]
+Labels = Annotated[
+    str | None, typer.Option("--labels", help="Label set: a known name (mikels-8) or joy,anger,fear.")
+]
+
+
+def settings_of(given: dict[str, Any], **groups: dict[str, Any]) -> RunSettings:
+    """Validate what was given, with the option's name where something is wrong with it.
+
+    Args:
+        given: Setting → value; what is None was not given.
+        groups: The same of the groups of settings (`data`, `model`).
+    """
+    said = {key: value for key, value in given.items() if value is not None}
+    for group, values in groups.items():
+        said[group] = {key: value for key, value in values.items() if value is not None}
+    return read_settings(said, lambda key: f"--{key.rpartition('.')[2].replace('_', '-')}")
+
+
+def show_captions(dataset: Dataset) -> None:
+    """Say how many captions of a file of their own were joined."""
+    if dataset.captions is not None:
+        say(str(dataset.captions.counts))
+
+
+def show_labelling(report: Report) -> None:
+    """Say how many emotions no person has said."""
+    if report.labelled_by:
+        models = ", ".join(f"{model} {count:,}" for model, count in report.labelled_by.most_common())
+        say(f"{report.labelled_by.total():,} of the emotions are a model's word ({models})")
+
+
+def show_problems(report: Report, out: Path) -> None:
+    """Print the first problems; where rows were left out, or nothing is written, the command has failed."""
+    from emogen.recording import problems_file
+
+    show_remarks(report.problems.lines())
+    if report.problems.left_out:
+        raise CheckFailedError(
+            f"{report.problems.left_out:,} rows or images are not in {out}",
+            remedy=f"All are listed in {problems_file(out)}.",
+        )
+    if not report.written:
+        raise CheckFailedError("there is not a single record", where=out, remedy="Select more.")
+    if report.problems.lacking:
+        say(f"All remarks are listed in {problems_file(out)}.", err=True)
