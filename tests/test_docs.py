@@ -8,7 +8,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+import tiny_models
 from command_line import Emogen
+from PIL import Image
 from source_layouts import emoset_of
 
 ROOT = Path(__file__).parents[1]
@@ -40,3 +42,26 @@ def test_the_commands_of_the_data_guide(
     assert len(images("emoset.jsonl")) == 32
     assert images("quarter.jsonl") < images("half.jsonl")
     assert len(images("balanced.jsonl")) == 16
+
+
+def test_the_commands_of_the_perception_guide(
+    emogen: Emogen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command of docs/perception.md runs, with small models in the folders that it names."""
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    rows = []
+    for number in range(25):
+        Image.new("RGB", (8, 8), (number * 10, 0, 0)).save(f"photos/{number}.png")
+        noted = {"brightness": round(number / 25, 1), "colorfulness": 0.5}
+        rows.append(json.dumps({"image": f"photos/{number}.png", "attributes": noted}))
+    Path("annotated.jsonl").write_text("\n".join(rows))
+    tiny_models.blip2(Path("models/blip2-opt-2.7b"))
+    tiny_models.clip(Path("models/clip-vit-large-patch14"))
+    guide = (ROOT / "docs" / "perception.md").read_text(encoding="utf-8")
+    for command in [line for block in BLOCK.findall(guide) for line in block.splitlines()]:
+        ran = emogen(*shlex.split(command)[1:])
+        assert ran.code == 0, f"{command}\n{ran.err}"
+    record = json.loads(Path("tagged.jsonl").read_text().splitlines()[0])
+    assert record["origin"]["caption"] == "model:blip2-opt-2.7b"
+    assert Path("calibrated.jsonl").read_bytes() == Path("again.jsonl").read_bytes()
