@@ -88,14 +88,31 @@ def evaluate(
     ] = None,
     images: Images = None,
     untuned: Annotated[bool, typer.Option(help="Score the model as it was before tuning.")] = False,
+    answers: Annotated[
+        bool, typer.Option(help="Let the model answer freely, too; `score` reads it.")
+    ] = False,
 ) -> None:
     """Rank the emotion labels of every record, and compare with majority and chance."""
     from emovit_train.console import show_evaluation
     from emovit_train.evaluation.evaluate import evaluate as run
 
     folder = out or checkpoint / ("evaluation-untuned" if untuned else "evaluation")
-    result, _ = run(checkpoint, data, out=folder, images=images, untuned=untuned)
+    result, _ = run(checkpoint, data, out=folder, images=images, untuned=untuned, answers=answers)
     show_evaluation(result, folder)
+
+
+@app.command()
+def score(
+    predictions: Annotated[list[Path], typer.Argument(help="Files of predictions, each predictions.jsonl.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the tables: scores.md, scores.csv, scores.json.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make tables of predictions: scores, what changes with the instruction, which model is better."""
+    from emovit_train.console import show_scores
+
+    show_scores(predictions, out=out, as_json=as_json)
 
 
 @app.command()

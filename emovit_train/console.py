@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from emogen.atomic import writable_folder, write_text
 from emogen.errors import InputError, shorten
 from emogen.labels import label_set
 from emogen.protocol import categorical_answer, categorical_question
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from emovit_train.evaluation.evaluate import Evaluation
     from emovit_train.model import EmoVIT
 
-__all__ = ["read_settings", "show_answers", "show_evaluation", "show_report"]
+__all__ = ["read_settings", "show_answers", "show_evaluation", "show_report", "show_scores"]
 
 
 def read_settings(model: str, *, parts: str | None, **options: Any) -> TrainSettings:
@@ -73,6 +75,39 @@ def show_evaluation(result: Evaluation, folder: Path) -> None:
             f"{score.macro_f1_sum:10.2f}{score.majority:10.2f}{score.random:8.2f}"
         )
     say(f"saved {folder}")
+
+
+def show_scores(files: Sequence[Path], *, out: Path | None, as_json: bool) -> None:
+    """Print the tables of predictions, and write them into `out`.
+
+    Raises:
+        InputError: a file cannot be used, or none of its images has a label.
+    """
+    from emovit_train.evaluation.predictions import read_predictions
+    from emovit_train.evaluation.scores import as_csv, as_markdown, compare, score, stability
+
+    rows = [row for file in files for row in read_predictions(file)]
+    tables: dict[str, Sequence[BaseModel]] = {
+        "scores": score(rows),
+        "stability": stability(rows),
+        "compared": compare(rows),
+    }
+    if not tables["scores"]:
+        raise InputError(
+            "no prediction has both a label and an answer", where=files[0], remedy="Evaluate labelled images."
+        )
+    markdown = "\n\n".join(as_markdown(table) for table in tables.values() if table)
+    plain = {name: [row.model_dump() for row in table] for name, table in tables.items()}
+    text = json.dumps(plain, indent=2)
+    say(text if as_json else markdown)
+    if out is not None:
+        writable_folder(out)
+        write_text(out / "scores.md", markdown + "\n")
+        write_text(out / "scores.json", text + "\n")
+        for name, table in tables.items():
+            if table:
+                write_text(out / f"{name}.csv", as_csv(table))
+        say(f"saved {out}", err=True)
 
 
 def show_answers(

@@ -15,15 +15,16 @@ from emogen.terminal import progress
 from emovit_train.checkpoint import load_checkpoint, read_config
 from emovit_train.data import read_records
 from emovit_train.evaluation.metrics import accuracy, macro_f1, majority_share
+from emovit_train.evaluation.predictions import Prediction, Ranking, read_answer
 from emovit_train.features import ImageFeatures
 from emovit_train.fingerprint import sha256_file
 from emovit_train.images import check_images
-from emovit_train.predict import rank
+from emovit_train.predict import generate, rank
 
 if TYPE_CHECKING:
     from emovit_train.model import EmoVIT
 
-__all__ = ["EVALUATION", "PREDICTIONS", "Evaluation", "Prediction", "SplitScore", "evaluate", "score_splits"]
+__all__ = ["EVALUATION", "PREDICTIONS", "Evaluation", "SplitScore", "evaluate", "score_splits"]
 
 EVALUATION: Final = "evaluation.json"
 PREDICTIONS: Final = "predictions.jsonl"
@@ -32,30 +33,6 @@ Group = Literal["memorised", "held-out val", "held-out test", "held-out"]
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Prediction(_Frozen):
-    """One record's ranked labels.
-
-    Attributes:
-        record_id: The record.
-        image: Its photograph.
-        group: `memorised` if this photograph was trained on, whatever the record's split says.
-        emotion: The true label.
-        by_sum: The label whose answer has the largest summed log-probability.
-        by_mean: The same by the mean per token.
-        sums: Label → summed log-probability of its answer and EOS.
-        means: Label → the same per token.
-    """
-
-    record_id: str
-    image: str
-    group: Group
-    emotion: str
-    by_sum: str
-    by_mean: str
-    sums: dict[str, float]
-    means: dict[str, float]
 
 
 class SplitScore(_Frozen):
@@ -97,7 +74,13 @@ class Evaluation(_Frozen):
 
 
 def evaluate(
-    checkpoint: Path, data: Path, *, out: Path, images: Path | None = None, untuned: bool = False
+    checkpoint: Path,
+    data: Path,
+    *,
+    out: Path,
+    images: Path | None = None,
+    untuned: bool = False,
+    answers: bool = False,
 ) -> tuple[Evaluation, list[Prediction]]:
     """Rank the labels of every labelled record, and write `predictions.jsonl` and `evaluation.json` into `out`.
 
@@ -107,6 +90,7 @@ def evaluate(
         out: Folder for the results.
         images: Folder of the photographs; see `emovit_train.data.image_root`.
         untuned: Score the assembly before tuning.
+        answers: Let the model answer freely, too.
 
     Raises:
         InputError: the checkpoint, the data or a photograph cannot be used.
@@ -118,10 +102,13 @@ def evaluate(
     model = load_checkpoint(checkpoint, untuned=untuned)
     features = ImageFeatures(model)
     features.compute(path for _, path in records)
+    name = f"{checkpoint.name}{', untuned' if untuned else ''}"
     predictions = []
     with progress("evaluating", len(records)) as advance:
         for record, path in records:
-            predictions.append(_predict(model, features, record, path, frozenset(config.trained_images)))
+            predictions.append(
+                _predict(model, features, record, path, frozenset(config.trained_images), name, answers)
+            )
             advance()
     result = Evaluation(
         checkpoint=str(checkpoint), untuned=untuned, data=str(data), splits=score_splits(predictions)
@@ -132,26 +119,34 @@ def evaluate(
 
 
 def _predict(
-    model: EmoVIT, features: ImageFeatures, record: ImageRecord, path: Path, trained: frozenset[str]
+    model: EmoVIT,
+    features: ImageFeatures,
+    record: ImageRecord,
+    path: Path,
+    trained: frozenset[str],
+    name: str,
+    answers: bool,
 ) -> Prediction:
-    (ranked,) = rank(
-        model,
-        features.batch([path]),
-        [categorical_question(record.labels)],
-        [categorical_answer(label) for label in record.labels],
-    )
-    sums = {label: score.log_prob_sum for label, score in zip(record.labels, ranked, strict=True)}
-    means = {label: score.log_prob_mean for label, score in zip(record.labels, ranked, strict=True)}
-    return Prediction(
-        record_id=record.id,
+    question, seen = categorical_question(record.labels), features.batch([path])
+    (ranked,) = rank(model, seen, [question], [categorical_answer(label) for label in record.labels])
+    scores = dict(zip(record.labels, ranked, strict=True))
+    row = Prediction(
+        dataset="records",
+        item_id=record.id,
         image=str(path),
         group=_group(record, sha256_file(path) in trained),
-        emotion=str(record.emotion),
-        by_sum=max(sums, key=sums.__getitem__),
-        by_mean=max(means, key=means.__getitem__),
-        sums=sums,
-        means=means,
+        label=record.emotion,
+        labels=record.labels,
+        model=name,
+        instruction="categorical",
+        question=question,
+        answer=generate(model, seen, [question])[0] if answers else None,
+        ranking=Ranking(
+            sums={label: score.log_prob_sum for label, score in scores.items()},
+            means={label: score.log_prob_mean for label, score in scores.items()},
+        ),
     )
+    return read_answer(row)
 
 
 def _group(record: ImageRecord, trained_on: bool) -> Group:
@@ -171,8 +166,8 @@ def score_splits(predictions: Sequence[Prediction]) -> dict[str, SplitScore]:
 
 
 def _score(rows: Sequence[Prediction]) -> SplitScore:
-    true = [row.emotion for row in rows]
-    by_sum, by_mean = [row.by_sum for row in rows], [row.by_mean for row in rows]
+    true = [str(row.label) for row in rows]
+    by_sum, by_mean = ([row.readings[way] for row in rows] for way in ("sum", "mean"))
     return SplitScore(
         n=len(rows),
         accuracy_sum=accuracy(true, by_sum),
@@ -180,5 +175,5 @@ def _score(rows: Sequence[Prediction]) -> SplitScore:
         macro_f1_sum=macro_f1(true, by_sum),
         macro_f1_mean=macro_f1(true, by_mean),
         majority=majority_share(true),
-        random=sum(1 / len(row.sums) for row in rows) / len(rows),
+        random=sum(1 / len(row.labels) for row in rows) / len(rows),
     )

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from emogen.errors import InputError
+from emovit_train.evaluation.answers import read_lenient, read_strict
 from emovit_train.evaluation.evaluate import EVALUATION, PREDICTIONS, evaluate
 from tests.emovit_train.conftest import LABELS
 
@@ -22,15 +23,17 @@ def test_trained_photographs_are_headed_memorised(
     assert result.splits["memorised"].accuracy_sum == 1.0
     assert result.splits["memorised"].random == pytest.approx(1 / len(LABELS))
     assert result.splits["memorised"].majority == pytest.approx(1 / 3)
-    assert [row.record_id for row in predictions] == ["red", "green", "blue", "white"]
+    assert [row.item_id for row in predictions] == ["red", "green", "blue", "white"]
 
 
 def test_results_are_written(tuned_folder: Path, run_folder: Path, tmp_path: Path) -> None:
     """Each record's scores and the summary lie in the folder."""
     result, predictions = evaluate(tuned_folder, run_folder, out=tmp_path)
     lines = [json.loads(line) for line in (tmp_path / PREDICTIONS).read_text().splitlines()]
-    assert [line["record_id"] for line in lines] == [row.record_id for row in predictions]
-    assert lines[0]["by_sum"] == max(lines[0]["sums"], key=lines[0]["sums"].__getitem__)
+    assert [line["item_id"] for line in lines] == [row.item_id for row in predictions]
+    assert predictions[0].readings["sum"] == max(
+        lines[0]["ranking"]["sums"], key=lines[0]["ranking"]["sums"].__getitem__
+    )
     assert json.loads((tmp_path / EVALUATION).read_text()) == result.model_dump()
 
 
@@ -39,7 +42,21 @@ def test_untuned_model_has_learnt_nothing(tuned_folder: Path, run_folder: Path, 
     _, before = evaluate(tuned_folder, run_folder, out=tmp_path, untuned=True)
     _, after = evaluate(tuned_folder, run_folder, out=tmp_path)
     for old, new in zip(before[:3], after[:3], strict=True):
-        assert old.sums[old.emotion] < new.sums[new.emotion]
+        assert old.ranking is not None
+        assert new.ranking is not None
+        assert old.ranking.sums[str(old.label)] < new.ranking.sums[str(new.label)]
+
+
+def test_free_answers_are_read(tuned_folder: Path, run_folder: Path, tmp_path: Path) -> None:
+    """Asked to speak, the model's own words are in the row with both readings; unasked, there are none."""
+    _, predictions = evaluate(tuned_folder, run_folder, out=tmp_path, answers=True)
+    for row in predictions:
+        assert row.answer is not None
+        assert row.lenient == read_lenient(row.answer, LABELS, row.question)
+        assert row.strict == read_strict(row.answer, LABELS)
+        assert set(row.readings) == {"strict", "lenient", "sum", "mean"}
+    _, silent = evaluate(tuned_folder, run_folder, out=tmp_path)
+    assert {row.answer for row in silent} == {None}
 
 
 def test_photograph_decides_and_not_the_split(tuned_folder: Path, tmp_path: Path) -> None:
