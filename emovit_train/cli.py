@@ -82,12 +82,19 @@ def train(
 @app.command()
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="Folder written by `emovit_train train`.")],
-    data: Annotated[Path, typer.Argument(help="A run folder, samples.jsonl or records.jsonl.")],
+    data: Annotated[
+        Path, typer.Argument(help="A run folder, samples.jsonl or records.jsonl, or a data set (--as).")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results. Default: a folder inside CHECKPOINT.")
     ] = None,
     images: Images = None,
     untuned: Annotated[bool, typer.Option(help="Score the model as it was before tuning.")] = False,
+    as_: Annotated[
+        str | None, typer.Option("--as", help="DATA is this data set; see `emovit_train datasets list`.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Its labels. Default: the data set's first task.")] = None,
+    split: Annotated[str, typer.Option(help="Of the data set: train, val, test, or all.")] = "test",
     answers: Annotated[
         bool, typer.Option(help="Let the model answer freely, too; `score` reads it.")
     ] = False,
@@ -97,7 +104,17 @@ def evaluate(
     from emovit_train.evaluation.evaluate import evaluate as run
 
     folder = out or checkpoint / ("evaluation-untuned" if untuned else "evaluation")
-    result, _ = run(checkpoint, data, out=folder, images=images, untuned=untuned, answers=answers)
+    result, _ = run(
+        checkpoint,
+        data,
+        out=folder,
+        images=images,
+        untuned=untuned,
+        answers=answers,
+        dataset=as_,
+        task=task,
+        split=split,
+    )
     show_evaluation(result, folder)
 
 

@@ -13,7 +13,7 @@ from emogen.protocol import categorical_answer, categorical_question
 from emogen.schemas import ImageRecord
 from emogen.terminal import progress
 from emovit_train.checkpoint import load_checkpoint, read_config
-from emovit_train.data import read_records
+from emovit_train.evaluation.items import choose_images
 from emovit_train.evaluation.metrics import accuracy, macro_f1, majority_share
 from emovit_train.evaluation.predictions import Prediction, Ranking, read_answer
 from emovit_train.features import ImageFeatures
@@ -81,22 +81,29 @@ def evaluate(
     images: Path | None = None,
     untuned: bool = False,
     answers: bool = False,
+    dataset: str | None = None,
+    task: str | None = None,
+    split: str = "test",
 ) -> tuple[Evaluation, list[Prediction]]:
     """Rank the labels of every labelled record, and write `predictions.jsonl` and `evaluation.json` into `out`.
 
     Args:
         checkpoint: A folder written by `train`.
-        data: A run folder, `samples.jsonl` or `records.jsonl`.
+        data: A run folder, `samples.jsonl` or `records.jsonl`; the folder of a data set where `dataset` is given.
         out: Folder for the results.
         images: Folder of the photographs; see `emovit_train.data.image_root`.
         untuned: Score the assembly before tuning.
         answers: Let the model answer freely, too.
+        dataset: Name of the data set, see `emovit_train.evaluation.datasets`.
+        task: Its labels; its first task by default.
+        split: Of the data set.
 
     Raises:
         InputError: the checkpoint, the data or a photograph cannot be used.
     """
     config = read_config(checkpoint)
-    records = read_records(data, images)
+    chosen = choose_images(data, images, dataset, task, split)
+    records = chosen.records
     check_images(path for _, path in records)
     writable_folder(out)
     model = load_checkpoint(checkpoint, untuned=untuned)
@@ -107,7 +114,16 @@ def evaluate(
     with progress("evaluating", len(records)) as advance:
         for record, path in records:
             predictions.append(
-                _predict(model, features, record, path, frozenset(config.trained_images), name, answers)
+                _predict(
+                    model,
+                    features,
+                    record,
+                    path,
+                    frozenset(config.trained_images),
+                    name,
+                    chosen.dataset,
+                    answers,
+                )
             )
             advance()
     result = Evaluation(
@@ -125,13 +141,14 @@ def _predict(
     path: Path,
     trained: frozenset[str],
     name: str,
+    dataset: str,
     answers: bool,
 ) -> Prediction:
     question, seen = categorical_question(record.labels), features.batch([path])
     (ranked,) = rank(model, seen, [question], [categorical_answer(label) for label in record.labels])
     scores = dict(zip(record.labels, ranked, strict=True))
     row = Prediction(
-        dataset="records",
+        dataset=dataset,
         item_id=record.id,
         image=str(path),
         group=_group(record, sha256_file(path) in trained),

@@ -1,15 +1,24 @@
-"""Which items of a data set are evaluated."""
+"""Which images are evaluated: records, or a split of a data set."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from emogen.errors import InputError, UnknownNameError
-from emovit_train.evaluation.datasets.dataset import Item
+from emogen.schemas import ImageRecord
+from emogen.terminal import note
+from emovit_train.data import read_records
+from emovit_train.evaluation.datasets import open_dataset
+from emovit_train.evaluation.datasets.check import read_items
+from emovit_train.evaluation.datasets.dataset import Item, full_name
 
-__all__ = ["SPLITS", "in_split"]
+__all__ = ["RECORDS", "SPLITS", "Chosen", "choose_images", "in_split"]
+
+# What a run's records are called where predictions of several data sets are compared.
+RECORDS: Final = "records"
 
 SPLITS: Final = ("train", "val", "test", "all")
 
@@ -31,3 +40,52 @@ def in_split(items: Sequence[Item], split: str, where: Path) -> list[Item]:
             remedy="Choose another: --split all takes every image.",
         )
     return found
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is evaluated.
+
+    Attributes:
+        dataset: Data set and task (`emotion6-6`), or `records`.
+        records: Each labelled image with its file.
+    """
+
+    dataset: str
+    records: list[tuple[ImageRecord, Path]]
+
+
+def choose_images(data: Path, images: Path | None, name: str | None, task: str | None, split: str) -> Chosen:
+    """Read a run's records, or, where a data set is named, the labelled images of one of its splits.
+
+    What is wrong with images of a data set is counted on stderr; `datasets check` tells it.
+
+    Raises:
+        InputError: nothing is there, or no image of the split has a label.
+    """
+    if name is None:
+        return Chosen(RECORDS, read_records(data, images))
+    dataset = open_dataset(data, name, task)
+    items, problems = read_items(dataset)
+    left_out = sum(problem.left_out for problem in problems)
+    if left_out:
+        note(
+            f"{left_out:,} images or rows of {full_name(dataset)} cannot be used: emovit_train datasets check {data}"
+        )
+    records = [
+        (
+            ImageRecord(
+                id=item.id, image=item.image, emotion=item.label, labels=item.labels, split=item.split
+            ),
+            dataset.image_root / item.image,
+        )
+        for item in in_split(items, split, data)
+        if item.label is not None
+    ]
+    if not records:
+        raise InputError(
+            f"no image of {full_name(dataset)} has a label",
+            where=data,
+            remedy="Choose a data set whose images are to be classified.",
+        )
+    return Chosen(full_name(dataset), records)

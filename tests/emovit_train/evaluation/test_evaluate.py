@@ -12,6 +12,7 @@ from emogen.errors import InputError
 from emovit_train.evaluation.answers import read_lenient, read_strict
 from emovit_train.evaluation.evaluate import EVALUATION, PREDICTIONS, evaluate
 from tests.emovit_train.conftest import LABELS
+from tests.emovit_train.evaluation.datasets import dataset_layouts
 
 
 def test_trained_photographs_are_headed_memorised(
@@ -57,6 +58,19 @@ def test_free_answers_are_read(tuned_folder: Path, run_folder: Path, tmp_path: P
         assert set(row.readings) == {"strict", "lenient", "sum", "mean"}
     _, silent = evaluate(tuned_folder, run_folder, out=tmp_path)
     assert {row.answer for row in silent} == {None}
+
+
+def test_a_data_set_is_evaluated_in_its_layout(tuned_folder: Path, tmp_path: Path) -> None:
+    """Of EmotionROI the authors' test images are ranked, with their six labels, under its name."""
+    root = dataset_layouts.emotionroi(tmp_path / "copy")
+    for number, emotion in enumerate(dataset_layouts.EKMAN):
+        Image.new("RGB", (8, 8), (40 * number, 9, 9)).save(root / "images" / emotion / "3.jpg")
+    _, predictions = evaluate(tuned_folder, root, out=tmp_path / "out", dataset="emotionroi")
+    assert [row.item_id for row in predictions] == [f"{emotion}/3" for emotion in dataset_layouts.EKMAN]
+    assert {row.dataset for row in predictions} == {"emotionroi-6"}
+    assert {row.labels for row in predictions} == {dataset_layouts.EKMAN}
+    with pytest.raises(InputError, match="no image is in the split val"):
+        evaluate(tuned_folder, root, out=tmp_path / "out", dataset="emotionroi", split="val")
 
 
 def test_photograph_decides_and_not_the_split(tuned_folder: Path, tmp_path: Path) -> None:
