@@ -84,6 +84,7 @@ def show_scores(files: Sequence[Path], *, out: Path | None, as_json: bool) -> No
         InputError: a file cannot be used, or none of its images has a label.
     """
     from emovit_train.evaluation.predictions import read_predictions
+    from emovit_train.evaluation.published import published
     from emovit_train.evaluation.scores import as_csv, as_markdown, compare, score, stability
 
     rows = [row for file in files for row in read_predictions(file)]
@@ -92,6 +93,10 @@ def show_scores(files: Sequence[Path], *, out: Path | None, as_json: bool) -> No
         "stability": stability(rows),
         "compared": compare(rows),
     }
+    printed = [
+        number for dataset in dict.fromkeys(row.dataset for row in rows) for number in published(dataset)
+    ]
+    tables["published"] = printed
     if not tables["scores"]:
         raise InputError(
             "no prediction has both a label and an answer", where=files[0], remedy="Evaluate labelled images."
