@@ -1,8 +1,8 @@
 """When a request may be sent: so many a minute, so many tokens a minute, so many at once, for so much money.
 
-The limits a minute are token buckets, from the user's flags or learnt from the server's headers. The number in flight
-adapts: it grows while every place is taken, and shrinks on the *share* of 429 answers in a window. A few random 429s
-leave it alone; a full server brings it down to what the server holds.
+The limits a minute are token buckets, from the user's flags or learnt from the server's headers. Two numbers are kept
+apart: a request holds a slot, of `--in-flight`, until its answer is committed, so that a kill loses no more than these;
+with the server it is only until its reply, and `capacity` finds out how many of those the server takes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from emogen.capacity import Capacity
 from emogen.errors import EmovitError, InputError
 
 __all__ = ["Admission", "CostLimitError", "Limits", "Ticket"]
 
-# A window in which so large a share was refused means that the server is full, not that it is moody.
-FULL_SHARE: Final = 0.25
-# Refusals come at once and answers late, so that a window may hold nothing else: it says "full", not how far.
-MOST_SHRINK: Final = 0.5
-WINDOW: Final = 64
-FIRST_IN_FLIGHT: Final = 32
 # A bucket holds the allowance of so many seconds: enough for a burst, too little to exhaust a minute at once.
 BURST_S: Final = 5.0
 ROUNDING: Final = 1e-9
@@ -41,7 +36,7 @@ class Limits:
     Attributes:
         requests_per_minute: Requests a minute.
         tokens_per_minute: Tokens a minute, prompt and answer together.
-        in_flight: Most requests at once.
+        in_flight: Most requests at once, from sending until the answer is committed.
         max_cost: Most money, in the currency of the prices.
     """
 
@@ -91,6 +86,7 @@ class Ticket:
     tokens: float
     cost: float
     limit: int = 0
+    replied: bool = False
 
 
 @dataclass(slots=True)
@@ -123,16 +119,19 @@ class Admission:
         self.refused = 0
         self._reserved = 0.0
         self._in_flight = 0
-        self.limit = min(limits.in_flight, FIRST_IN_FLIGHT)
-        self._steady = False
-        self._outcomes: deque[bool] = deque()
-        self._successes = 0
+        self._at_server = 0
+        self._capacity = Capacity(limits.in_flight)
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
         self._timer: asyncio.TimerHandle | None = None
         now_s = clock()
         self._requests = _bucket(limits.requests_per_minute, now_s)
         self._tokens = _bucket(limits.tokens_per_minute, now_s)
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be with the server now."""
+        return self._capacity.limit
 
     async def enter(self, tokens: float, cost: float = 0.0, *, again: bool = False) -> Ticket:
         """Wait until a request of about `tokens` may be sent, and reserve its tokens and its money.
@@ -161,12 +160,18 @@ class Admission:
             raise
         return ticket
 
+    def answered(self, ticket: Ticket) -> None:
+        """Note that the answer is there: the server has room for another; the slot is held until `succeeded`."""
+        saturated = bool(self._waiting) and self._at_server >= self._capacity.limit
+        self._reply(ticket)
+        self._capacity.accepted(saturated=saturated)
+        self._pump()
+
     def succeeded(self, ticket: Ticket, tokens: float, cost: float) -> None:
-        """Close a ticket with what the request really took; the difference to the reserve is given back."""
+        """Close an answered ticket with what the request really took; the rest of the reserve is given back."""
         if self._tokens is not None:
             self._tokens.take(tokens - ticket.tokens)
         self.spent += cost
-        self._note(accepted=True)
         self.leave(ticket)
 
     def refused_by_server(self, ticket: Ticket) -> None:
@@ -174,17 +179,22 @@ class Admission:
         self.refused += 1
         if self._tokens is not None:
             self._tokens.take(-ticket.tokens)
-        # A refusal of a request sent under an earlier, larger limit says nothing about this one.
-        if ticket.limit <= self.limit or not self._steady:
-            self._note(accepted=False)
+        self._capacity.refused(ticket.limit)
         self.leave(ticket)
 
     def leave(self, ticket: Ticket) -> None:
         """Free the slot of a request and what was reserved for it."""
+        self._reply(ticket)
         self._in_flight -= 1
         # Nothing in flight has nothing reserved, whatever rounding says.
         self._reserved = self._reserved - ticket.cost if self._in_flight else 0.0
         self._pump()
+
+    def _reply(self, ticket: Ticket) -> None:
+        """Count a request as being with the server no longer."""
+        if not ticket.replied:
+            ticket.replied = True
+            self._at_server -= 1
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over the limits that the server's headers state, where the user set none.
@@ -211,28 +221,9 @@ class Admission:
             bucket.level = min(bucket.level, remaining)
         return bucket
 
-    def _note(self, *, accepted: bool) -> None:
-        """Count one outcome, and adapt the number in flight at the end of a window."""
-        self._outcomes.append(accepted)
-        self._successes += accepted
-        if len(self._outcomes) >= WINDOW // 2 and self._refused_share() >= FULL_SHARE:
-            self.limit = max(1, int(self.limit * (1 - min(self._refused_share(), MOST_SHRINK))))
-            self._steady = True
-            self._outcomes.clear()
-        elif len(self._outcomes) > WINDOW:
-            self._outcomes.popleft()
-        saturated = self._waiting and self._in_flight >= self.limit
-        if accepted and saturated and self._successes >= self.limit:
-            # All places were taken for a whole round: try more; by doubling until the server was full once.
-            self._successes = 0
-            self.limit = min(self._limits.in_flight, self.limit + 1 if self._steady else 2 * self.limit)
-
-    def _refused_share(self) -> float:
-        return self._outcomes.count(False) / len(self._outcomes)
-
     def _pump(self) -> None:
         """Admit as many as may go, and come back when the next one may."""
-        while self._waiting and self._in_flight < self.limit:
+        while self._waiting and self._has_room():
             first = self._waiting[0]
             if first.admitted.done():  # Cancelled, and its task does not know yet.
                 self._waiting.popleft()
@@ -252,9 +243,13 @@ class Admission:
                 if bucket is not None:
                     bucket.take(amount)
             self._in_flight += 1
+            self._at_server += 1
             self._reserved += first.ticket.cost
             first.ticket.limit = self.limit
             first.admitted.set_result(None)
+
+    def _has_room(self) -> bool:
+        return self._in_flight < self._limits.in_flight and self._at_server < self._capacity.limit
 
     def _too_dear(self, waiting: _Waiting) -> bool:
         most = self._limits.max_cost

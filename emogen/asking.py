@@ -49,13 +49,11 @@ ATTEMPTS: Final = 5
 # Rows that wait out a refusal or a failure hold no slot: so many at once leave enough others to use all slots.
 WORKERS_PER_SLOT: Final = 3
 MAX_PAUSE_S: Final = 60.0
-# A failure is mostly one request's bad luck; a refusal without a time says that the server is full.
-FIRST_RETRY_S: Final = 0.2
-FIRST_REFUSED_S: Final = 0.5
+FIRST_PAUSE_S: Final = 0.2
 # The server may have made, and charged for, an answer that nobody could read.
 PERHAPS_PAID: Final = frozenset({"timeout", "unreadable_reply"})
 # Beyond so many, the pause after a refusal grows no more: most refusals say that the server is full for a moment.
-REFUSALS_COUNTED: Final = 4
+REFUSALS_COUNTED: Final = 5
 # A server that refuses one and the same request for so long will go on doing so.
 MAX_THROTTLED_S: Final = 1800.0
 
@@ -181,7 +179,7 @@ class Asker:
                 first_refusal_s = time.monotonic() if first_refusal_s is None else first_refusal_s
                 if time.monotonic() - first_refusal_s > MAX_THROTTLED_S:
                     raise RequestError("rate_limited", refusal.detail) from refusal
-                pause_s = refusal.retry_after_s or _pause_s(FIRST_REFUSED_S, min(refusals, REFUSALS_COUNTED))
+                pause_s = refusal.retry_after_s or _pause_s(min(refusals, REFUSALS_COUNTED))
             except TransientError as failure:
                 if failure.reason in PERHAPS_PAID:
                     self.admission.perhaps_spent += ticket.cost
@@ -189,12 +187,13 @@ class Asker:
                 attempts += 1
                 if attempts == ATTEMPTS:
                     raise RequestError(failure.reason, failure.detail) from failure
-                pause_s = failure.retry_after_s or _pause_s(FIRST_RETRY_S, attempts)
+                pause_s = failure.retry_after_s or _pause_s(attempts)
             except BaseException:
                 self.admission.leave(ticket)
                 raise
             else:
                 self.admission.learn(self.backend.rate_headers)
+                self.admission.answered(ticket)
                 return ticket, completion, attempts + 1
             await asyncio.sleep(pause_s)
 
@@ -331,6 +330,6 @@ async def _answers(
         raise ended[0]
 
 
-def _pause_s(first_s: float, failures: int) -> float:
+def _pause_s(failures: int) -> float:
     # Jitter spreads the retries of rows that failed together.
-    return min(first_s * 2.0 ** (failures - 1), MAX_PAUSE_S) * random.uniform(0.5, 1.0)
+    return min(FIRST_PAUSE_S * 2.0 ** (failures - 1), MAX_PAUSE_S) * random.uniform(0.5, 1.0)

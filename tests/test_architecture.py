@@ -23,7 +23,7 @@ PICTURE = [
     {"sources", "perception", "backends", "checks", "store", "exporters"},
     {"instructions"},
     {"prompts", "admission", "journal", "prices", "estimates", "marks", "selection", "stored"},
-    {"guides", "own_files", "sight"},
+    {"guides", "own_files", "sight", "capacity"},
     {"image_file", "seeds"},
     {"resources", "registry", "terminal"},
     {"schemas"},
