@@ -10,6 +10,7 @@ import typer
 from emogen.errors import InputError
 from emogen.terminal import Version, run_app
 from emovit_train.cli_datasets import datasets
+from emovit_train.cli_weights import add_commands
 
 __all__ = ["app", "main"]
 
@@ -149,6 +150,9 @@ def predict(
     from emovit_train.console import show_answers
 
     show_answers(photos, checkpoint, ask=ask, labels=labels, max_new_tokens=max_new_tokens, untuned=untuned)
+
+
+add_commands(app)
 
 
 def main() -> NoReturn:

@@ -26,7 +26,7 @@ from emovit_train.text import TextCodec
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["KIND", "assemble", "read_codec", "read_preprocessing"]
+__all__ = ["KIND", "assemble", "load_whole", "read_codec", "read_preprocessing"]
 
 # InstructBLIP's Vicuna was pre-trained with the end-of-sentence token in front of the prompt as well.
 VICUNA_BOS: Final = "</s>"
@@ -67,7 +67,7 @@ def assemble(spec: ModelSpec) -> EmoVIT:
     if spec.frozen_dtype == "auto" and not torch.cuda.is_available():
         # On a CPU, so deep an encoder gains little from bfloat16, and the digits are those of transformers.
         dtype = torch.float32
-    whole = _load(folder, dtype)
+    whole = load_whole(folder, dtype)
     codec = read_codec(folder, whole.config.text_config, encoder_decoder=not _is_decoder_only(whole))
     ln_vision = whole.vision_model.post_layernorm
     return EmoVIT(
@@ -87,7 +87,16 @@ def _is_decoder_only(whole: Any) -> bool:
     return bool(whole.config.use_decoder_only_language_model)
 
 
-def _load(folder: Path, dtype: torch.dtype) -> Any:
+def load_whole(folder: Path, dtype: torch.dtype | str) -> Any:
+    """Return transformers' model, checked to be complete; what tuning changes is float32.
+
+    Args:
+        folder: The checkpoint.
+        dtype: Of everything else; `auto` is that of the files.
+
+    Raises:
+        InputError: the weights cannot be loaded, or some are missing.
+    """
     from transformers import InstructBlipForConditionalGeneration
 
     # A class of its own only to name what stays float32: the frozen parts are then never held in full.

@@ -1,0 +1,69 @@
+"""The commands that bring weights in and out: LAVIS' files, and complete folders of transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emogen.terminal import say
+
+__all__ = ["add_commands"]
+
+Checkpoint = Annotated[Path, typer.Argument(help="Folder written by `emovit_train train` or `import-lavis`.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace what is there already.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add `import-lavis`, `export-lavis` and `merge`."""
+    app.command("import-lavis")(import_lavis)
+    app.command("export-lavis")(export_lavis)
+    app.command()(merge)
+
+
+def import_lavis(
+    file: Annotated[Path, typer.Argument(help="A .pth that LAVIS saved, such as EmoVIT's released weights.")],
+    model: Annotated[str, typer.Option(help="The InstructBLIP checkpoint folder that it was tuned on.")],
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a checkpoint of LAVIS' weights: to evaluate, to ask, to merge."""
+    from emovit_train.lavis.importing import import_lavis as run
+
+    done = run(file, model, out, overwrite=overwrite)
+    say(f"taken      {done.tensors} tensors: {', '.join(done.parts)}")
+    if done.from_base:
+        say(f"from base  {', '.join(done.from_base)}: not in the file")
+    if done.frozen:
+        say(f"frozen     {done.frozen} tensors are in the file, too, and equal the base's")
+    if done.dropped:
+        say(f"left out   {len(done.dropped)} that nothing reads: {', '.join(done.dropped[:3])}")
+    say(f"saved      {out}")
+
+
+def export_lavis(
+    checkpoint: Checkpoint,
+    out: Annotated[Path, typer.Option(help="The .pth file.")],
+    whole: Annotated[
+        bool, typer.Option(help="The frozen image encoder and language model, too: 16 GB for Vicuna-7B.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a checkpoint as LAVIS does: Q-Former, queries, projection, ln_vision."""
+    from emovit_train.lavis.exporting import export_lavis as run
+
+    count = run(checkpoint, out, whole=whole, overwrite=overwrite)
+    say(f"saved {count} tensors to {out}")
+
+
+def merge(
+    checkpoint: Checkpoint,
+    out: Annotated[Path, typer.Option(help="The new folder.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write one complete folder for transformers: the base with the tuned tensors, tokenizers included."""
+    from emovit_train.merging import merge as run
+
+    count = run(checkpoint, out, overwrite=overwrite)
+    say(f"saved the base with {count} tuned tensors to {out}")

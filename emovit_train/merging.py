@@ -1,0 +1,84 @@
+"""From a checkpoint and its base to one complete folder of transformers, which needs nothing of ours any more."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from emogen.atomic import replacing_folder
+from emogen.errors import InputError
+from emovit_train.checkpoint import load_checkpoint, read_config
+from emovit_train.instructblip import load_whole
+
+__all__ = ["merge"]
+
+# The assembly's parts, as transformers names them.
+_THEIRS: Final = {
+    "qformer": "qformer",
+    "query_tokens": "query_tokens",
+    "projection": "language_projection",
+    "ln_vision": "vision_model.post_layernorm",
+}
+_WEIGHTS: Final = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "*.bin",
+    "*.bin.index.json",
+    "*.h5",
+    "*.msgpack",
+)
+
+
+def merge(checkpoint: Path, out: Path, *, overwrite: bool = False) -> int:
+    """Write a folder that `from_pretrained` of transformers loads; return how many tensors were tuned.
+
+    Tokenizers and preprocessing are copied from the base. The frozen parts keep the number format of the base's
+    files, the tuned ones are float32.
+
+    Args:
+        checkpoint: Folder written by `emovit_train train` or `import-lavis`.
+        out: The new folder.
+        overwrite: Replace a folder that is there, with all that it holds.
+
+    Raises:
+        InputError: the checkpoint cannot be used, is no InstructBLIP, or lies on another base; `out` is there.
+    """
+    config = read_config(checkpoint)
+    base = Path(config.spec.folder or "")
+    if config.spec.kind != "instructblip":
+        raise InputError(
+            f"{config.spec.kind} is no model of transformers",
+            where=checkpoint,
+            remedy="Merge a checkpoint that was tuned from an InstructBLIP folder.",
+        )
+    if out.exists() and not overwrite:
+        raise InputError(
+            "this is there already", where=out, remedy="Name another folder, or add --overwrite."
+        )
+    if out.resolve() in (base.resolve(), checkpoint.resolve()):
+        raise InputError(
+            "base and checkpoint are read, and cannot be replaced", where=out, remedy="Name another folder."
+        )
+    # Loaded as an assembly first: that makes sure that the base is the one that it was tuned on.
+    tuned = {
+        _theirs(name): each.cpu() for name, each in load_checkpoint(checkpoint).trained_tensors().items()
+    }
+    whole: Any = load_whole(base, "auto")
+    lost = whole.load_state_dict(tuned, strict=False).unexpected_keys
+    assert not lost, lost
+    with replacing_folder(out) as work:
+        _copy_rest(base, work)
+        whole.save_pretrained(work)
+    return len(tuned)
+
+
+def _theirs(name: str) -> str:
+    part, dot, rest = name.partition(".")
+    return _THEIRS[part] + dot + rest
+
+
+def _copy_rest(base: Path, out: Path) -> None:
+    """Copy what is not weights: tokenizers, preprocessing, licence."""
+    hidden = ".*"  # .git and caches of a download
+    shutil.copytree(base, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(hidden, *_WEIGHTS))
