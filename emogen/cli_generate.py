@@ -78,7 +78,7 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> Non
     if backend and backend.notice:
         note(backend.notice)
     manifest = manifest_of(settings, backend, renderer)
-    if file and file.is_manifest:
+    if file and file.is_record:
         _compare(file, settings, manifest)
     with RunFolder(out, manifest, overwrite=overwrite) as folder, ExitStack() as stack:
         asker = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
-import subprocess
 from collections.abc import Container, Iterator, Mapping
 from hashlib import file_digest
 from importlib.metadata import PackageNotFoundError, version
@@ -18,10 +17,11 @@ from emogen.judging import instruction, parameters_of
 from emogen.opening import out_of, records_path, sight_of, source_of
 from emogen.prompts import PromptRenderer
 from emogen.resources import checkout
+from emogen.revision import git_revision
 from emogen.settings import RunSettings
 from emogen.settings.keeping import kept
 
-__all__ = ["INPUTS", "differences", "git_revision", "manifest_of"]
+__all__ = ["INPUTS", "differences", "manifest_of"]
 
 PACKAGES: Final = (
     "emovit-toolkit",
@@ -34,7 +34,6 @@ PACKAGES: Final = (
     "torch",
     "xllamacpp",
 )
-GIT_TIMEOUT_S: Final = 5
 # What is read, as the manifest calls it → how it is named on the command line.
 INPUTS: Final = {
     "records": "emogen generate records.jsonl --config run.json",
@@ -88,18 +87,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def git_revision(folder: Path | None) -> str | None:
-    """Return the commit of a checkout, with `-dirty` where files differ from it; None where git does not know."""
-    if folder is None or not (folder / ".git").exists():
-        return None
-    words = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
-    try:
-        told = subprocess.run(words, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return told.stdout.strip() or None
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], named: Container[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,10 +22,39 @@ if TYPE_CHECKING:
 
     from emovit_train.model import EmoVIT
 
-__all__ = ["CONFIG", "TENSORS", "CheckpointConfig", "load_checkpoint", "read_config", "save_checkpoint"]
+__all__ = [
+    "CONFIG",
+    "TENSORS",
+    "CheckpointConfig",
+    "Provenance",
+    "load_checkpoint",
+    "read_config",
+    "save_checkpoint",
+    "saved_tensors",
+]
 
 CONFIG: Final = "config.json"
 TENSORS: Final = "trained.safetensors"
+
+
+class Provenance(BaseModel):
+    """How the weights of a checkpoint came about.
+
+    Attributes:
+        settings: What the run was told, see `emovit_train.settings`.
+        data_sha256: Of the data file.
+        step: Steps of the optimizer that were done.
+        git_revision: Of this program's checkout, where it is one.
+        versions: Of Python and the packages that compute.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: dict[str, Any]
+    data_sha256: str
+    step: int
+    git_revision: str | None
+    versions: dict[str, str]
 
 
 class CheckpointConfig(BaseModel):
@@ -39,6 +68,7 @@ class CheckpointConfig(BaseModel):
         tensors_sha256: Of the tensor file, so that a half-replaced checkpoint is noticed.
         shapes: Tensor name → shape.
         trained_images: SHA-256 of every photograph that was trained on, sorted.
+        made: How the weights came about; None where nobody said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,21 +80,33 @@ class CheckpointConfig(BaseModel):
     tensors_sha256: str
     shapes: dict[str, tuple[int, ...]]
     trained_images: tuple[str, ...]
+    made: Provenance | None = None
 
 
-def save_checkpoint(folder: Path, model: EmoVIT, trained_images: Iterable[str]) -> CheckpointConfig:
+def save_checkpoint(
+    folder: Path, model: EmoVIT, trained_images: Iterable[str], made: Provenance | None = None
+) -> CheckpointConfig:
     """Write the checkpoint; each file is replaced whole.
 
     Args:
         folder: Where to; it exists.
         model: The tuned assembly.
         trained_images: SHA-256 of the photographs that were trained on.
+        made: How the weights came about.
+
+    Raises:
+        InputError: it cannot be written, as where the disk is full.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    tensors = _saved_tensors(model)
+    tensors = saved_tensors(model)
     with replacing_path(folder / TENSORS) as work:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, work)
+        try:
+            save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, work)
+        except SafetensorError as error:
+            # Its writer has no error of its own for a disk that is full.
+            raise OSError(0, shorten(error, 120)) from error
     config = CheckpointConfig(
         spec=model.spec,
         parts=model.parts,
@@ -72,6 +114,7 @@ def save_checkpoint(folder: Path, model: EmoVIT, trained_images: Iterable[str]) 
         tensors_sha256=sha256_file(folder / TENSORS),
         shapes={name: tuple(tensor.shape) for name, tensor in sorted(tensors.items())},
         trained_images=tuple(sorted(set(trained_images))),
+        made=made,
     )
     write_text(folder / CONFIG, config.model_dump_json(indent=2) + "\n")
     return config
@@ -127,12 +170,13 @@ def load_checkpoint(folder: Path, *, untuned: bool = False) -> EmoVIT:
     return model.eval()
 
 
-def _saved_tensors(model: EmoVIT) -> dict[str, Tensor]:
+def saved_tensors(model: EmoVIT) -> dict[str, Tensor]:
+    """Return name → tensor of what a checkpoint holds."""
     return {**model.trained_tensors(), **model.fitted_tensors()}
 
 
 def _check_base(config: CheckpointConfig, model: EmoVIT, folder: Path) -> None:
-    shapes = {name: tuple(tensor.shape) for name, tensor in _saved_tensors(model).items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in saved_tensors(model).items()}
     found = _base_sha256(model)
     changed = [part for part, digest in config.base_sha256.items() if found.get(part) != digest]
     if changed or shapes != config.shapes:

@@ -10,6 +10,7 @@ import typer
 from emogen.errors import InputError
 from emogen.terminal import Version, run_app
 from emovit_train.cli_datasets import datasets
+from emovit_train.cli_train import train
 from emovit_train.cli_weights import add_commands
 
 __all__ = ["app", "main"]
@@ -42,42 +43,7 @@ def program(version: Version = False) -> None:
     """Say what concerns all commands."""
 
 
-@app.command()
-def train(
-    data: Annotated[Path, typer.Argument(help="A run folder, its samples.jsonl, or an exported .json list.")],
-    out: Annotated[Path, typer.Option(help="Folder for the checkpoint and its records.")],
-    model: Annotated[
-        str,
-        typer.Option(
-            help="nano (proves the machinery, not the method), or an InstructBLIP checkpoint folder."
-        ),
-    ] = "nano",
-    images: Images = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the data. Default: the model's.")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Rows per step. Default: the model's.")
-    ] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate. Default: the model's.")] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of untrained weights and of the rows' order.")] = 0,
-    parts: Annotated[
-        str | None,
-        typer.Option(
-            help="What is trained, of qformer,query_tokens,projection,ln_vision. Default: the model's."
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace a checkpoint that is in OUT already.")] = False,
-) -> None:
-    """Tune a model on instructions; the frozen parts are checked to be untouched."""
-    from emovit_train.console import read_settings, show_report
-    from emovit_train.train import train as run
-
-    settings = read_settings(
-        model, epochs=epochs, batch_size=batch_size, lr=lr, max_steps=max_steps, seed=seed, parts=parts
-    )
-    show_report(run(data, out, settings, images=images, overwrite=overwrite), out)
+app.command()(train)
 
 
 @app.command()

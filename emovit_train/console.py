@@ -1,22 +1,21 @@
-"""What the commands print, and how their options become settings."""
+"""What the commands print."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from emogen.atomic import writable_folder, write_text
-from emogen.errors import InputError, shorten
+from emogen.errors import InputError
 from emogen.labels import label_set
 from emogen.protocol import categorical_answer, categorical_question
 from emogen.terminal import say
 from emovit_train.decoding import Decoding
-from emovit_train.models import MODELS, resolve_model
-from emovit_train.settings import TrainReport, TrainSettings
+from emovit_train.report import TrainReport
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,30 +23,7 @@ if TYPE_CHECKING:
     from emovit_train.evaluation.evaluate import Evaluation
     from emovit_train.model import EmoVIT
 
-__all__ = ["read_settings", "show_answers", "show_evaluation", "show_report", "show_scores"]
-
-
-def read_settings(model: str, *, parts: str | None, **options: Any) -> TrainSettings:
-    """Return the settings: what was given, and the model's defaults for what was not.
-
-    Raises:
-        InputError: no such model, or a value that cannot be used.
-    """
-    kind, _ = resolve_model(model)
-    defaults = MODELS.get(kind).defaults
-    given = {name: value for name, value in options.items() if value is not None}
-    if parts is not None:
-        given["parts"] = [part.strip() for part in parts.split(",")]
-    try:
-        return TrainSettings.model_validate({**vars(defaults), **given, "model": model})
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise InputError(
-            f"{shorten(first['msg'])}, got {shorten(first['input'])!r}",
-            where=f"--{option}",
-            remedy="See: emovit_train train --help",
-        ) from error
+__all__ = ["show_answers", "show_evaluation", "show_report", "show_scores"]
 
 
 def show_report(report: TrainReport, out: Path) -> None:

@@ -1,110 +1,129 @@
-"""What a training run is told, and what it reports: the two records that are written beside the weights."""
+"""What a training run is told, in one model: its fields are the options of `emovit_train train` and the keys of a file.
+
+A field's default and description are stated here alone. Where a model has a default of its own (`TuningDefaults`), or a
+preset says otherwise, that is what holds; see `emovit_train.told`.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-__all__ = ["SampleAnswer", "TrainReport", "TrainSettings"]
+__all__ = ["FREE", "TrainSettings"]
 
 Part = Literal["qformer", "query_tokens", "projection", "ln_vision"]
 
+# What may change between a run and its continuation: none of it changes what is learnt.
+FREE = frozenset({"eval_every", "keep_best", "save_every", "save_minutes", "tensorboard"})
 
-class _Frozen(BaseModel):
+
+def _texts(value: Any) -> Any:
+    """Take a comma-separated text for the list that it stands for."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class TrainSettings(BaseModel):
+    """The settings of one run. Rates are per step of the optimizer, whatever the number of processes."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    model: str = Field(
+        "nano",
+        description="nano (proves the machinery, not the method), or an InstructBLIP checkpoint folder.",
+    )
+    preset: str | None = Field(
+        None, description="Settings of a reference, by name: emovit or instructblip. Options win over them."
+    )
+    epochs: int | None = Field(
+        None, ge=1, description="Passes over the data. Default: the model's, or as many as MAX_STEPS needs."
+    )
+    max_steps: int | None = Field(None, ge=1, description="Stop after so many steps.")
+    batch_size: int = Field(
+        8, ge=1, description="Rows per step, on all processes together. Default: the model's."
+    )
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        description="Most rows that a process computes at once; the gradients of a step are gathered over as many such "
+        "parts as it takes. Default: all of its rows.",
+    )
+    loss_norm: Literal["token", "sample"] = Field(
+        "token",
+        description="What every answer token of a step counts: the same (token), or the same in all for each row "
+        "(sample), as where the batch is 1.",
+    )
+    lr: float = Field(
+        1e-5, gt=0, allow_inf_nan=False, description="Peak learning rate. Default: the model's."
+    )
+    lr_min: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="Where the cosine of the learning rate ends."
+    )
+    schedule: Literal["step", "lavis_epoch"] = Field(
+        "step",
+        description="How the learning rate goes: step (rise, then a cosine over all steps), or lavis_epoch (as LAVIS: "
+        "a rise inside the first epoch only, then one value for each epoch).",
+    )
+    warmup: float = Field(
+        0.05, ge=0, le=1, description="Share of the steps in which the learning rate rises."
+    )
+    warmup_steps: int | None = Field(None, ge=0, description="The same in steps; wins over the share.")
+    warmup_lr: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Learning rate of the first step. Default: a first stair.",
+    )
+    weight_decay: float = Field(
+        0.05, ge=0, allow_inf_nan=False, description="Of AdamW, on matrices only. Default: the model's."
+    )
+    clip: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="Largest norm of the gradient; 0 clips nothing."
+    )
+    seed: int = Field(0, ge=0, description="Of untrained weights, dropout and the rows' order.")
+    parts: Annotated[tuple[Part, ...], BeforeValidator(_texts), Field(min_length=1)] = Field(
+        ("qformer", "query_tokens", "projection"),
+        description="What is trained, of qformer,query_tokens,projection,ln_vision. Default: the model's.",
+    )
+    frozen_dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="Number format of the frozen parts, and of the computing on a GPU; what is trained stays float32.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where to compute: auto (a GPU where there is one), cpu, or cuda."
+    )
+    tf32: bool = Field(
+        False, description="On a GPU, multiply float32 matrices in TF32: faster, 10 bits exact."
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="Compute the language model's layers twice instead of keeping what they computed: a fraction of "
+        "the memory, 1.4 times the work.",
+    )
+    compile: bool = Field(
+        False, description="Compile Q-Former and language model by torch.compile; needs a C++ compiler."
+    )
+    eval_every: int | None = Field(
+        None, ge=1, description="Measure the held-out loss and ask sample questions every so many steps."
+    )
+    keep_best: bool = Field(
+        False,
+        description="Keep the checkpoint of the lowest held-out loss, too, in OUT/best; needs EVAL_EVERY.",
+    )
+    save_every: int | None = Field(
+        None, ge=1, description="Save what an interrupted run goes on from every so many steps."
+    )
+    save_minutes: float = Field(
+        15.0, ge=0, allow_inf_nan=False, description="The same after so many minutes; 0 is never."
+    )
+    tensorboard: bool = Field(False, description="Write OUT/tensorboard, too. Needs the extra tensorboard.")
 
-class TrainSettings(_Frozen):
-    """The settings of one run.
-
-    Attributes:
-        model: `nano`, or an InstructBLIP checkpoint folder.
-        epochs: Passes over the training rows.
-        batch_size: Rows per step.
-        lr: Peak learning rate of AdamW.
-        weight_decay: On matrices; never on 1-D parameters.
-        warmup: Share of the steps in which the learning rate rises; it falls as a cosine afterwards.
-        clip: Largest norm of the gradient.
-        seed: Of untrained parts and of the order of rows.
-        max_steps: Stop after so many steps; None is no limit.
-        parts: What is trained. The paper names the Q-Former alone; the code it builds on trains all four.
-        frozen_dtype: Number format of the frozen parts, see `emovit_train.precision`.
-    """
-
-    model: str
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    lr: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    warmup: float = Field(default=0.05, ge=0, le=1)
-    clip: float = Field(default=1.0, gt=0)
-    seed: int = Field(default=0, ge=0)
-    max_steps: int | None = Field(default=None, ge=1)
-    parts: tuple[Part, ...]
-    frozen_dtype: str = "auto"
-
-
-class SampleAnswer(_Frozen):
-    """What the model said about one photograph before and after tuning, greedily.
-
-    Attributes:
-        image: Name of the photograph's file.
-        question: What was asked.
-        emotion: The photograph's label.
-        held_out: Whether it was kept out of training.
-        before: The answer before the first step.
-        after: The answer after the last.
-    """
-
-    image: str
-    question: str
-    emotion: str | None
-    held_out: bool
-    before: str
-    after: str
-
-
-class TrainReport(_Frozen):
-    """What a finished run is known by, written as `train.json`.
-
-    Losses are in nats per answer token, measured in evaluation mode over the same rows before the first and
-    after the last step (over a fixed choice of rows where there are many).
-
-    Attributes:
-        settings: See `TrainSettings`.
-        steps: Optimizer steps done.
-        rows: Training rows.
-        images: Training photographs.
-        held_out_rows: Rows that were not trained on.
-        loss_start: Over training rows, before.
-        loss_end: Over training rows, after.
-        held_out_loss_start: Over held-out rows, before; None without any.
-        held_out_loss_end: Over held-out rows, after.
-        trained_parameters: Numbers that were trained.
-        frozen_sha256_before: Of all frozen tensors, before the first step.
-        frozen_sha256_after: The same after the last step; equal, or the run fails.
-        truncated_rows: Rows of which something was cut to fit.
-        data_sha256: Of the data file.
-        answers: About a few photographs of each side.
-        seconds: Wall time by phase: `preparation`, `training`, `total`.
-        versions: Of Python and the packages that compute.
-    """
-
-    settings: TrainSettings
-    steps: int
-    rows: int
-    images: int
-    held_out_rows: int
-    loss_start: float
-    loss_end: float
-    held_out_loss_start: float | None
-    held_out_loss_end: float | None
-    trained_parameters: int
-    frozen_sha256_before: str
-    frozen_sha256_after: str
-    truncated_rows: int
-    data_sha256: str
-    answers: tuple[SampleAnswer, ...] = ()
-    seconds: dict[str, float]
-    versions: dict[str, str]
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.epochs is None and self.max_steps is None:
+            raise ValueError("neither epochs nor max_steps says when it ends")
+        if self.keep_best and self.eval_every is None:
+            raise ValueError("keep_best needs eval_every")
+        if self.epochs is None and self.schedule == "lavis_epoch":
+            raise ValueError("the schedule lavis_epoch needs epochs")
+        return self

@@ -2,115 +2,277 @@
 
 from __future__ import annotations
 
-import json
-import math
-import platform
+import contextlib
 import random
 import time
-from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Any
 
 import torch
 
-from emogen.atomic import replacing_path, writable_folder, write_text
-from emogen.errors import CheckFailedError, EmovitError, InputError
+from emogen.atomic import writable_folder, write_text
+from emogen.errors import CheckFailedError, EmovitError, InputError, shorten
 from emogen.lock import locked
+from emogen.registry import require
 from emogen.terminal import progress
-from emovit_train.batches import length_sorted_batches
 from emovit_train.checkpoint import CONFIG, save_checkpoint
-from emovit_train.data import Row, data_file, read_rows, split_rows
-from emovit_train.features import ImageFeatures
-from emovit_train.fingerprint import sha256_file, sha256_tensors
-from emovit_train.images import check_images
+from emovit_train.curve import CURVE, draw_curve
+from emovit_train.fingerprint import sha256_tensors
 from emovit_train.interruption import interrupt_requested
-from emovit_train.models import MODELS, ModelSpec, resolve_model
-from emovit_train.objective import Example, answer_losses, encode_rows, mean_loss
-from emovit_train.optimizer import adamw, lr_share, set_lr
-from emovit_train.predict import generate
-from emovit_train.settings import SampleAnswer, TrainReport, TrainSettings
+from emovit_train.metrics import METRICS, Metrics, open_metrics
+from emovit_train.optimizer import Schedule, adamw, gradient_scaler, set_lr
+from emovit_train.plan import planned_steps, steps_in_all
+from emovit_train.ranks import Ranks, open_ranks
+from emovit_train.recompute import recompute_layers
+from emovit_train.report import REPORT, SampleAnswer, TrainReport
+from emovit_train.resume import STATE, TrainingState, read_state, refuse_other_run
+from emovit_train.run import Run, assemble, read_data
+from emovit_train.saving import Saver
+from emovit_train.settings import TrainSettings
+from emovit_train.stepping import NoNumberError, Stepper
+from emovit_train.watching import look
 
-if TYPE_CHECKING:
-    from emovit_train.model import EmoVIT
-
-__all__ = ["METRICS", "REPORT", "Stopped", "train"]
-
-REPORT: Final = "train.json"
-METRICS: Final = "metrics.jsonl"
-SHOWN_PHOTOGRAPHS: Final = 2
+__all__ = ["Stopped", "train"]
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C was pressed, and the state after the last whole step is saved."""
+    """Ctrl-C or SIGTERM came, and the state after the last whole step is saved."""
 
 
 def train(
-    data: Path, out: Path, settings: TrainSettings, *, images: Path | None = None, overwrite: bool = False
+    data: Path,
+    out: Path,
+    settings: TrainSettings,
+    *,
+    images: Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
 ) -> TrainReport:
-    """Tune an assembly, and write checkpoint, `metrics.jsonl` and `train.json` into `out`.
+    """Tune an assembly, and write checkpoint, metrics, loss curve and report into `out`; or go on doing so.
+
+    Where `out` holds an interrupted run with the same settings and data, it goes on after the last saved step, and ends
+    with the weights that it would have had without the interruption, bit for bit on a CPU.
 
     Args:
         data: A run folder, `samples.jsonl`, or an exported list.
-        out: The checkpoint's folder.
+        out: The checkpoint's folder; of several machines, all must see it.
         settings: See `TrainSettings`.
         images: Folder of the photographs; see `emovit_train.data.image_root`.
-        overwrite: Replace a checkpoint that is in `out` already.
+        overwrite: Begin anew, and replace a checkpoint that is in `out` already.
+        resume: Begin no new run.
 
     Raises:
-        InputError: data, photographs, model or `out` cannot be used; nothing was trained.
-        EmovitError: the loss is no number any more; nothing was saved.
-        CheckFailedError: a frozen tensor changed; nothing was saved.
-        Stopped: Ctrl-C; the checkpoint was saved, the report was not.
+        InputError: data, photographs, model or `out` cannot be used, or the disk is full; what was saved stays.
+        EmovitError: loss or gradient are no numbers any more; what was saved before stays.
+        CheckFailedError: a frozen tensor changed; no checkpoint was saved.
+        Stopped: Ctrl-C or SIGTERM; checkpoint and state were saved, the report was not.
     """
     writable_folder(out)
-    with locked(out, "folder"):
-        _refuse_model(out, overwrite)
-        return _train(data, out, settings, images)
+    require("matplotlib", extra="train", purpose="The loss curve")
+    with open_ranks(settings.device) as ranks, _alone(out, ranks):
+        state = _interrupted(out, overwrite=overwrite, resume=resume)
+        return _train(data, out, settings, images, ranks, state)
 
 
-def _train(data: Path, out: Path, settings: TrainSettings, images: Path | None) -> TrainReport:
-    start_s = time.perf_counter()
-    training_rows, held_out_rows = split_rows(read_rows(data, images), data_file(data))
-    check_images(row.image for row in (*training_rows, *held_out_rows))
+def _alone(out: Path, ranks: Ranks) -> contextlib.AbstractContextManager[None]:
+    return locked(out, "folder") if ranks.is_first else contextlib.nullcontext()
 
-    model = _assemble(settings)
-    features = _features(model, training_rows, held_out_rows)
-    training, held_out = encode_rows(model, training_rows), encode_rows(model, held_out_rows)
-    loss_start, held_out_start = mean_loss(model, features, training), mean_loss(model, features, held_out)
-    frozen_before = sha256_tensors(model.frozen_tensors())
-    asked = [*_asked(training_rows), *_asked(held_out_rows)]
-    said_before = _answers(model, features, asked)
 
+def _interrupted(out: Path, *, overwrite: bool, resume: bool) -> TrainingState | None:
+    """Return the state of the run that is to go on, or None for a new one; refuse what would be lost."""
+    state = None if overwrite else read_state(out)
+    if state is None and resume:
+        raise InputError("no interrupted run lies here", where=out, remedy="Begin one without --resume.")
+    if state is None and (out / CONFIG).exists() and not overwrite:
+        raise InputError(
+            "a model lies here already", where=out, remedy="Name another folder, or add --overwrite."
+        )
+    return state
+
+
+def _train(
+    source: Path,
+    out: Path,
+    settings: TrainSettings,
+    images: Path | None,
+    ranks: Ranks,
+    state: TrainingState | None,
+) -> TrainReport:
+    begin_s = time.perf_counter()
+    torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
+    data = read_data(source, images)
+    if state:
+        refuse_other_run(state, settings, data.sha256, out)
+    run = assemble(settings, ranks, out, data)
+    start = state.start if state else ranks.share(run.measured() if ranks.is_first else None)
     ready_s = time.perf_counter()
-    with replacing_path(out / METRICS) as work, work.open("w", encoding="utf-8") as metrics:
-        steps, finished = _fit(model, features, training, settings, metrics)
-    trained_s = time.perf_counter()
 
-    frozen_after = sha256_tensors(model.frozen_tensors())
-    if frozen_after != frozen_before:
+    end = _fit(run, state, start)
+    fitted_s = time.perf_counter()
+
+    _check_weights(run, start)
+    if ranks.is_first:
+        # The report of an earlier run must not stand beside the weights of an interrupted later one.
+        (out / REPORT).unlink(missing_ok=True)
+        save_checkpoint(out, run.model, run.trained_images(), run.provenance(end.step))
+        draw_curve(out / METRICS, out / CURVE)
+    if not end.finished:
+        raise Stopped(
+            f"stopped after step {end.step}; that state is saved in {out}, and the same command goes on from it"
+        )
+    if not ranks.is_first:
+        return TrainReport.model_validate(ranks.share(None))
+    spent = {"preparation": ready_s - begin_s, "training": end.seconds}
+    report = _report(run, start, end, spent)
+    total_s = sum(spent.values()) + (time.perf_counter() - fitted_s)
+    report = report.model_copy(
+        update={"seconds": {name: round(each, 2) for name, each in {**spent, "total": total_s}.items()}}
+    )
+    write_text(out / REPORT, report.model_dump_json(indent=2) + "\n")
+    (out / STATE).unlink(missing_ok=True)
+    ranks.share(report.model_dump())
+    return report
+
+
+@dataclass(frozen=True)
+class _End:
+    """How the steps of a run ended.
+
+    Attributes:
+        step: Steps done.
+        finished: Whether that is all of them.
+        best: Lowest held-out loss that was measured.
+        seconds: What they took.
+    """
+
+    step: int
+    finished: bool
+    best: float | None
+    seconds: float
+
+
+def _fit(run: Run, state: TrainingState | None, start: dict[str, Any]) -> _End:
+    """Train, from the first step or from an interrupted run's last saved one."""
+    settings, ranks = run.settings, run.ranks
+    lengths = [example.text.length for example in run.training]
+    total = steps_in_all(len(lengths), settings)
+    schedule = Schedule.of(settings, total)
+    stepper = _stepper(run)
+    saver = Saver(run, stepper, start)
+    # Each process drops out other neurons.
+    random.seed(settings.seed + ranks.rank)
+    torch.manual_seed(settings.seed + ranks.rank)
+    step = saver.restore(state) if state else saver.begin()
+    best = state.best if state else None
+    _training_mode(run)
+    with (
+        interrupt_requested() as interrupted,
+        _metrics(run, step) as metrics,
+        progress("training", total) as advance,
+    ):
+        advance(step)
+        for planned in islice(planned_steps(lengths, settings), step, None):
+            begin_s = time.perf_counter()
+            lr = schedule.lr(planned.number, planned.epoch, planned.within)
+            set_lr(stepper.optimizer, lr)
+            try:
+                stepped = stepper.step(planned.rows)
+            except NoNumberError as broken:
+                raise _no_number(broken, step + 1, saver.saved_step, run.out) from None
+            step += 1
+            entry = {"step": step, "epoch": planned.epoch + 1, "lr": lr, **stepped.entry()}
+            entry["seconds"] = round(time.perf_counter() - begin_s, 4)
+            if metrics and settings.eval_every and step % settings.eval_every == 0:
+                held_out, best = look(run, step, best, metrics)
+                entry |= {} if held_out is None else {"held_out_loss": held_out}
+                _training_mode(run)
+            if metrics:
+                metrics.step(entry)
+            advance(note=f"loss {stepped.loss:.3f}")
+            # All processes must stop and save at the same step, whichever of them was told to.
+            stop, save = map(bool, ranks.sum([interrupted(), ranks.is_first and saver.due(step)]))
+            if step < total and (stop or save):
+                saver.save(step, best)
+            if stop:
+                break
+    run.model.eval()
+    return _End(step, step == total, best, saver.seconds)
+
+
+def _stepper(run: Run) -> Stepper:
+    settings, model = run.settings, run.model
+    return Stepper(
+        model=torch.compile(model, dynamic=True) if settings.compile else model,
+        features=run.features,
+        examples=run.training,
+        optimizer=adamw(model.trained_tensors().values(), settings.lr, settings.weight_decay),
+        scaler=gradient_scaler(run.ranks.device, model.language_model.dtype),
+        ranks=run.ranks,
+        loss_norm=settings.loss_norm,
+        micro_batch=settings.micro_batch,
+        clip=settings.clip,
+    )
+
+
+def _training_mode(run: Run) -> None:
+    run.model.train()
+    if run.settings.gradient_checkpointing:
+        recompute_layers(run.model)
+
+
+def _metrics(run: Run, after: int) -> contextlib.AbstractContextManager[Metrics | None]:
+    if not run.ranks.is_first:
+        return contextlib.nullcontext()
+    return open_metrics(run.out, after, tensorboard=run.settings.tensorboard)
+
+
+def _no_number(broken: NoNumberError, step: int, saved: int | None, out: Path) -> EmovitError:
+    kept = f"the state after step {saved} is kept" if saved else "nothing was saved"
+    return EmovitError(
+        f"the {broken.what} at step {step}, on rows of {shorten(', '.join(sorted(set(broken.rows))), 160)}; {kept}",
+        where=out,
+        remedy="Look at these rows, or begin anew with a lower --lr, with --clip 1, or with another --frozen-dtype "
+        "than float16: --overwrite.",
+    )
+
+
+def _check_weights(run: Run, start: dict[str, Any]) -> None:
+    """Make sure that frozen weights are as before, and trained ones the same in all processes.
+
+    Raises:
+        CheckFailedError: they are not.
+    """
+    if sha256_tensors(run.model.frozen_tensors()) != start["frozen_sha256"]:
         raise CheckFailedError("training changed a tensor that is frozen", remedy="Report this: it is a bug.")
-    # The report of an earlier run must not stand beside the weights of an interrupted later one.
-    (out / REPORT).unlink(missing_ok=True)
-    save_checkpoint(out, model, map(sha256_file, {row.image for row in training_rows}))
-    if not finished:
-        raise Stopped(f"stopped after step {steps}; that state is saved in {out}, without {REPORT}")
+    if run.ranks.world > 1 and len(set(run.ranks.gather(sha256_tensors(run.model.trained_tensors())))) > 1:
+        raise CheckFailedError(
+            "the processes ended with different weights",
+            remedy="Use the same versions and kind of GPU in each.",
+        )
 
-    report = TrainReport(
-        settings=settings,
-        steps=steps,
-        rows=len(training),
-        images=len({row.image for row in training_rows}),
-        held_out_rows=len(held_out),
-        loss_start=loss_start,
-        loss_end=mean_loss(model, features, training),
-        held_out_loss_start=held_out_start if held_out else None,
-        held_out_loss_end=mean_loss(model, features, held_out) if held_out else None,
-        trained_parameters=sum(tensor.numel() for tensor in model.trained_tensors().values()),
-        frozen_sha256_before=frozen_before,
-        frozen_sha256_after=frozen_after,
-        truncated_rows=sum(example.text.truncated for example in (*training, *held_out)),
-        data_sha256=sha256_file(data_file(data)),
+
+def _report(run: Run, start: dict[str, Any], end: _End, seconds: dict[str, float]) -> TrainReport:
+    measured = run.measured()
+    held_out_rows = set(run.data.held_out)
+    answers = zip(run.asked, start["answers"], measured["answers"], strict=True)
+    return TrainReport(
+        settings=run.settings,
+        steps=end.step,
+        rows=len(run.training),
+        images=len({row.image for row in run.data.training}),
+        held_out_rows=len(run.held_out),
+        loss_start=start["loss"],
+        loss_end=measured["loss"],
+        held_out_loss_start=start["held_out_loss"],
+        held_out_loss_end=measured["held_out_loss"],
+        best_held_out_loss=end.best,
+        trained_parameters=sum(tensor.numel() for tensor in run.model.trained_tensors().values()),
+        frozen_sha256_before=start["frozen_sha256"],
+        frozen_sha256_after=measured["frozen_sha256"],
+        truncated_rows=sum(example.text.truncated for example in (*run.training, *run.held_out)),
+        data_sha256=run.data.sha256,
         answers=tuple(
             SampleAnswer(
                 image=row.image.name,
@@ -120,112 +282,10 @@ def _train(data: Path, out: Path, settings: TrainSettings, images: Path | None) 
                 before=before,
                 after=after,
             )
-            for row, before, after in zip(asked, said_before, _answers(model, features, asked), strict=True)
+            for row, before, after in answers
         ),
-        seconds={
-            "preparation": round(ready_s - start_s, 2),
-            "training": round(trained_s - ready_s, 2),
-            "total": round(time.perf_counter() - start_s, 2),
-        },
-        versions={
-            "python": platform.python_version(),
-            "torch": version("torch"),
-            "transformers": version("transformers"),
-        },
+        seconds=seconds,
+        versions=run.provenance(end.step).versions,
+        processes=run.ranks.world,
+        device=str(run.ranks.device),
     )
-    write_text(out / REPORT, report.model_dump_json(indent=2) + "\n")
-    return report
-
-
-def _asked(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows that are asked about before and after: one for each of the first few photographs.
-
-    That is a photograph's question about its emotion in general, where it has one, rather than about a detail.
-    """
-    chosen: dict[Path, Row] = {}
-    for row in sorted(
-        rows, key=lambda row: (str(row.image), row.kind != "categorical", row.kind != "reasoning")
-    ):
-        chosen.setdefault(row.image, row)
-    return list(chosen.values())[:SHOWN_PHOTOGRAPHS]
-
-
-def _answers(model: EmoVIT, features: ImageFeatures, rows: Sequence[Row]) -> list[str]:
-    return generate(model, features.batch([row.image for row in rows]), [row.question for row in rows])
-
-
-def _refuse_model(out: Path, overwrite: bool) -> None:
-    if (out / CONFIG).exists() and not overwrite:
-        raise InputError(
-            "a model lies here already", where=out, remedy="Name another folder, or add --overwrite."
-        )
-
-
-def _assemble(settings: TrainSettings) -> EmoVIT:
-    kind, folder = resolve_model(settings.model)
-    model = MODELS.get(kind).assemble(ModelSpec(kind, folder, settings.seed, settings.frozen_dtype))
-    model.set_trained(settings.parts)
-    return model
-
-
-def _features(model: EmoVIT, training: Sequence[Row], held_out: Sequence[Row]) -> ImageFeatures:
-    features = ImageFeatures(model)
-    features.compute(row.image for row in (*training, *held_out))
-    model.fit_normalisation(features.batch(sorted({row.image for row in training})))
-    return features
-
-
-def _fit(
-    model: EmoVIT,
-    features: ImageFeatures,
-    examples: Sequence[Example],
-    settings: TrainSettings,
-    metrics: TextIO,
-) -> tuple[int, bool]:
-    """Train; return the steps done, and False where Ctrl-C ended it early."""
-    torch.manual_seed(settings.seed)
-    optimizer = adamw(model.trained_tensors().values(), settings.lr, settings.weight_decay)
-    total = settings.epochs * math.ceil(len(examples) / settings.batch_size)
-    total = min(total, settings.max_steps or total)
-    step = 0
-    model.train()
-    with interrupt_requested() as interrupted, progress("training", total) as advance:
-        for epoch, batch in _batches(examples, settings):
-            if step == total or interrupted():
-                break
-            set_lr(optimizer, settings.lr * lr_share(step, total, settings.warmup))
-            losses = answer_losses(model, features, batch)
-            loss = losses.mean()
-            step += 1
-            if not torch.isfinite(loss):
-                raise EmovitError(
-                    f"the loss is {loss.item()} at step {step}; nothing was saved",
-                    remedy="Lower the learning rate: --lr",
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            norm = torch.nn.utils.clip_grad_norm_(model.trained_tensors().values(), settings.clip)
-            optimizer.step()
-            entry = {
-                "step": step,
-                "epoch": epoch,
-                "loss": loss.item(),
-                "lr": optimizer.param_groups[0]["lr"],
-                "gradient_norm": norm.item(),
-                "rows": len(batch),
-                "answer_tokens": losses.numel(),
-            }
-            metrics.write(json.dumps(entry) + "\n")
-            metrics.flush()
-            advance(note=f"loss {entry['loss']:.3f}")
-    model.eval()
-    return step, step == total
-
-
-def _batches(examples: Sequence[Example], settings: TrainSettings) -> Iterator[tuple[int, list[Example]]]:
-    """Yield epoch (from 1) and batch."""
-    rng = random.Random(settings.seed)
-    lengths = [example.text.length for example in examples]
-    for epoch in range(1, settings.epochs + 1):
-        for batch in length_sorted_batches(lengths, settings.batch_size, rng):
-            yield epoch, [examples[number] for number in batch]

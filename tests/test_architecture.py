@@ -27,7 +27,7 @@ PICTURE = [
     {"image_file", "seeds"},
     {"resources", "registry", "terminal"},
     {"schemas"},
-    {"labels", "protocol", "atomic", "lock"},
+    {"labels", "protocol", "atomic", "lock", "revision", "config_file"},
     {"errors"},
 ]
 FOR_TRAINING = {
@@ -41,6 +41,8 @@ FOR_TRAINING = {
     "image_file",
     "atomic",
     "lock",
+    "revision",
+    "config_file",
     "errors",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from hashlib import sha256
 from importlib.metadata import version
@@ -14,7 +13,7 @@ from command_line import Emogen
 from openai_stub import OpenAIStub
 
 from emogen.errors import InputError
-from emogen.manifest import INPUTS, differences, git_revision, manifest_of
+from emogen.manifest import INPUTS, differences, manifest_of
 from emogen.opening import renderer_of
 from emogen.settings.reading import read_settings
 
@@ -41,26 +40,6 @@ def test_versions(tmp_path: Path, records_file: Callable[..., Path]) -> None:
     versions = manifest_of(settings, None, renderer_of(settings))["versions"]
     for package in ("emovit-toolkit", "json-repair", "openai", "orjson", "pydantic", "torch", "xllamacpp"):
         assert versions[package] == version(package)
-
-
-def test_the_revision_of_a_checkout(tmp_path: Path) -> None:
-    """A checkout is named by its commit, with a mark where files differ; what git does not know by nothing."""
-
-    def git(*words: str) -> str:
-        identity = ("-c", "user.name=me", "-c", "user.email=me@localhost")
-        command = ["git", "-C", str(tmp_path), *identity, *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    assert git_revision(None) is None
-    assert git_revision(tmp_path) is None
-    git("init", "--quiet")
-    (tmp_path / "a").write_text("1")
-    git("add", "a")
-    git("commit", "--quiet", "--message", "one")
-    commit = git("rev-parse", "HEAD")
-    assert git_revision(tmp_path) == commit
-    (tmp_path / "a").write_text("2")
-    assert git_revision(tmp_path) == f"{commit}-dirty"
 
 
 @pytest.fixture

@@ -16,9 +16,17 @@ import torch
 import emovit_train.train as loop
 from emogen.errors import CheckFailedError, EmovitError, InputError
 from emovit_train.checkpoint import CONFIG, load_checkpoint, read_config
+from emovit_train.metrics import METRICS
 from emovit_train.model import EmoVIT
-from emovit_train.settings import TrainReport, TrainSettings
-from emovit_train.train import METRICS, REPORT, Stopped, train
+from emovit_train.report import REPORT, TrainReport
+from emovit_train.resume import STATE
+from emovit_train.settings import TrainSettings
+from emovit_train.text import TextBatch
+from emovit_train.train import Stopped, train
+
+
+def broken_forward(_model: EmoVIT, _features: torch.Tensor, batch: TextBatch) -> torch.Tensor:
+    return torch.full((int(batch.answer_mask.sum()),), float("nan"), requires_grad=True)
 
 
 @pytest.fixture(scope="session")
@@ -85,12 +93,14 @@ def test_existing_checkpoint_is_not_replaced(
 def test_nan_ends_the_run_and_saves_nothing(
     run_folder: Path, settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A loss that is no number names the step, and leaves nothing but the lock behind."""
-    monkeypatch.setattr(loop, "mean_loss", lambda *_: 1.0)
-    monkeypatch.setattr(EmoVIT, "forward", lambda *_: torch.tensor([float("nan")], requires_grad=True))
-    with pytest.raises(EmovitError, match="the loss is nan at step 1"):
+    """A loss that is no number names the step and its rows, and leaves no checkpoint behind."""
+    monkeypatch.setattr("emovit_train.run.mean_loss", lambda *_: 1.0)
+    monkeypatch.setattr(EmoVIT, "forward", broken_forward)
+    with pytest.raises(
+        EmovitError, match=r"the loss is nan at step 1, on rows of .*\.png.*nothing was saved"
+    ):
         train(run_folder, tmp_path / "out", settings)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+    assert not {CONFIG, "trained.safetensors", STATE} & {path.name for path in (tmp_path / "out").iterdir()}
 
 
 def test_changed_frozen_tensor_fails_the_run(
@@ -98,36 +108,59 @@ def test_changed_frozen_tensor_fails_the_run(
 ) -> None:
     """If training ever changed a frozen tensor, the run would fail instead of saving."""
 
-    def meddle(model: EmoVIT, *_: Any) -> tuple[int, bool]:
+    fit = loop._fit
+
+    def meddle(run: Any, *others: Any) -> Any:
         with torch.no_grad():
-            next(model.language_model.parameters()).add_(1)
-        return 1, True
+            next(run.model.language_model.parameters()).add_(1)
+        return fit(run, *others)
 
     monkeypatch.setattr(loop, "_fit", meddle)
     with pytest.raises(CheckFailedError, match="changed a tensor that is frozen"):
-        train(run_folder, tmp_path, settings)
+        train(run_folder, tmp_path, settings.model_copy(update={"max_steps": 1}))
     assert not (tmp_path / CONFIG).exists()
 
 
-def test_interrupted_run_saves_its_last_state(
+@contextmanager
+def pressing(*_: Any) -> Iterator[Any]:
+    """Progress that is told to end after the second step."""
+    steps = 0
+
+    def advance(step: int = 1, *, note: str = "") -> None:
+        nonlocal steps
+        steps += step
+        if steps == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    yield advance
+
+
+def test_interrupted_run_goes_on_bit_for_bit(
     run_folder: Path, settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C during the second step ends the run after it, with a checkpoint that loads."""
+    """SIGTERM saves a checkpoint that loads; the same command ends with the weights of a run that was left alone."""
+    short = settings.model_copy(update={"max_steps": 5})
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "progress", pressing)
+        with pytest.raises(Stopped, match="after step 2"):
+            train(run_folder, tmp_path / "stopped", short)
+    load_checkpoint(tmp_path / "stopped")
+    assert not (tmp_path / "stopped" / REPORT).exists()
+    with pytest.raises(InputError, match="--lr was"):
+        train(run_folder, tmp_path / "stopped", short.model_copy(update={"lr": 1e-4}))
+    ends = [train(run_folder, tmp_path / name, short) for name in ("stopped", "alone")]
+    assert ends[0].loss_end == ends[1].loss_end
+    assert read_config(tmp_path / "stopped").tensors_sha256 == read_config(tmp_path / "alone").tensors_sha256
+    lines = [json.loads(line)["step"] for line in (tmp_path / "stopped" / METRICS).read_text().splitlines()]
+    assert lines == [1, 2, 3, 4, 5]
+    assert not (tmp_path / "stopped" / STATE).exists()
 
-    @contextmanager
-    def pressing(*_: Any) -> Iterator[Any]:
-        steps = 0
 
-        def advance(step: int = 1, *, note: str = "") -> None:
-            nonlocal steps
-            steps += step
-            if steps == 2:
-                os.kill(os.getpid(), signal.SIGINT)
-
-        yield advance
-
-    monkeypatch.setattr(loop, "progress", pressing)
-    with pytest.raises(Stopped, match="after step 2"):
-        train(run_folder, tmp_path, settings)
-    load_checkpoint(tmp_path)
-    assert not (tmp_path / REPORT).exists()
+def test_parts_of_a_step_change_nothing(run_folder: Path, settings: TrainSettings, tmp_path: Path) -> None:
+    """Gradients gathered over parts of a step give the weights of the whole step, to 1e-5."""
+    short = settings.model_copy(update={"max_steps": 3})
+    for name, size in (("whole", None), ("parts", 1)):
+        train(run_folder, tmp_path / name, short.model_copy(update={"micro_batch": size}))
+    whole, parts = (load_checkpoint(tmp_path / name).trained_tensors() for name in ("whole", "parts"))
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, atol=1e-5, rtol=1e-4, msg=name)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emogen.config_file.yaml_text import line_in_yaml, read_yaml
 from emogen.errors import InputError
-from emogen.run_file.yaml_text import line_in_yaml, read_yaml
 
 TEXT = """\
 # a run

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emogen.config_file.toml_text import line_in_toml, read_toml
 from emogen.errors import InputError
-from emogen.run_file.toml_text import line_in_toml, read_toml
 
 TEXT = """\
 # a run

@@ -1,0 +1,160 @@
+"""A run before its first step: what was read, what was assembled from it, and what it is worth untrained."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from emogen.errors import InputError
+from emogen.resources import checkout
+from emogen.revision import git_revision
+from emovit_train.checkpoint import Provenance
+from emovit_train.data import Row, data_file, read_rows, split_rows
+from emovit_train.features import ImageFeatures
+from emovit_train.fingerprint import sha256_file, sha256_tensors
+from emovit_train.images import check_images
+from emovit_train.models import MODELS, ModelSpec, resolve_model
+from emovit_train.objective import Example, encode_rows, mean_loss
+from emovit_train.predict import generate
+
+if TYPE_CHECKING:
+    from emovit_train.model import EmoVIT
+    from emovit_train.ranks import Ranks
+    from emovit_train.settings import TrainSettings
+
+__all__ = ["Data", "Run", "assemble", "read_data"]
+
+SHOWN_PHOTOGRAPHS: Final = 2
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is trained on.
+
+    Attributes:
+        training: Rows to train on.
+        held_out: Rows that are only measured.
+        sha256: Of the data file.
+    """
+
+    training: Sequence[Row]
+    held_out: Sequence[Row]
+    sha256: str
+
+
+def read_data(data: Path, images: Path | None) -> Data:
+    """Read the rows, and make sure that their photographs can be read.
+
+    Raises:
+        InputError: a file is missing or malformed, or a photograph is.
+    """
+    file = data_file(data)
+    training, held_out = split_rows(read_rows(data, images), file)
+    check_images(row.image for row in (*training, *held_out))
+    return Data(training, held_out, sha256_file(file))
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that the steps of a run work with.
+
+    Attributes:
+        settings: What it was told.
+        ranks: The processes.
+        out: Where it is saved.
+        data: The rows.
+        model: On its device.
+        features: Of all photographs.
+        training: The rows to train on, with their tokens.
+        held_out: The rows that are only measured.
+    """
+
+    settings: TrainSettings
+    ranks: Ranks
+    out: Path
+    data: Data
+    model: EmoVIT
+    features: ImageFeatures
+    training: Sequence[Example]
+    held_out: Sequence[Example]
+
+    def measured(self) -> dict[str, Any]:
+        """Return what the model is worth now: its losses, its sample answers, and the hash of what is frozen."""
+        return {
+            "loss": mean_loss(self.model, self.features, self.training),
+            "held_out_loss": self.held_out_loss(),
+            "answers": self.answers(),
+            "frozen_sha256": sha256_tensors(self.model.frozen_tensors()),
+        }
+
+    def held_out_loss(self) -> float | None:
+        """Return the mean loss per answer token of the held-out rows; None where there are none."""
+        return mean_loss(self.model, self.features, self.held_out) if self.held_out else None
+
+    @property
+    def asked(self) -> list[Row]:
+        """The rows that are asked about before, meanwhile and after."""
+        return [*_asked(self.data.training), *_asked(self.data.held_out)]
+
+    def answers(self) -> list[str]:
+        """Return what the model says to `asked`."""
+        seen = self.features.batch([row.image for row in self.asked])
+        return generate(self.model, seen, [row.question for row in self.asked])
+
+    def trained_images(self) -> set[str]:
+        """Return the SHA-256 of every photograph that is trained on."""
+        return {sha256_file(path) for path in {row.image for row in self.data.training}}
+
+    def provenance(self, step: int) -> Provenance:
+        """Return how the weights after a step came about."""
+        return Provenance(
+            settings=self.settings.model_dump(mode="json"),
+            data_sha256=self.data.sha256,
+            step=step,
+            git_revision=git_revision(checkout()),
+            versions={
+                "python": platform.python_version(),
+                "torch": version("torch"),
+                "transformers": version("transformers"),
+            },
+        )
+
+
+def assemble(settings: TrainSettings, ranks: Ranks, out: Path, data: Data) -> Run:
+    """Build the model, look at the photographs and tokenise the rows.
+
+    Raises:
+        InputError: the model cannot be used, or there are no held-out rows to choose a checkpoint by.
+    """
+    if settings.keep_best and not data.held_out:
+        raise InputError(
+            "there are no held-out rows to choose by",
+            where="--keep-best",
+            remedy='Give some records the split "val", or leave it out.',
+        )
+    kind, folder = resolve_model(settings.model)
+    model = MODELS.get(kind).assemble(ModelSpec(kind, folder, settings.seed, settings.frozen_dtype))
+    model.set_trained(settings.parts)
+    model.to(ranks.device)
+    features = ImageFeatures(model)
+    features.compute(row.image for row in (*data.training, *data.held_out))
+    model.fit_normalisation(features.batch(sorted({row.image for row in data.training})))
+    training, held_out = encode_rows(model, data.training), encode_rows(model, data.held_out)
+    return Run(settings, ranks, out, data, model, features, training, held_out)
+
+
+def _asked(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that are asked about: one for each of the first few photographs.
+
+    That is a photograph's question about its emotion in general, where it has one, rather than about a detail.
+    """
+    chosen: dict[Path, Row] = {}
+    for row in sorted(
+        rows, key=lambda row: (str(row.image), row.kind != "categorical", row.kind != "reasoning")
+    ):
+        chosen.setdefault(row.image, row)
+    return list(chosen.values())[:SHOWN_PHOTOGRAPHS]
