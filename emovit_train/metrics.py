@@ -83,12 +83,12 @@ def open_metrics(folder: Path, after: int, *, tensorboard: bool) -> Iterator[Met
     """
     with ExitStack() as stack:
         board = stack.enter_context(_board(folder / TENSORBOARD, after)) if tensorboard else None
-        files = []
+        files: list[Any] = []
         for name in (METRICS, ANSWERS):
             kept = [line for line in read_metrics(folder / name) if line["step"] <= after]
             write_text(folder / name, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
             files.append(stack.enter_context((folder / name).open("a", encoding="utf-8")))
-        yield Metrics(*files, board)
+        yield Metrics(files[0], files[1], board)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class TrainingState:
 
 def random_state() -> dict[str, Any]:
     """Return the state of every generator that training draws from, in this process."""
-    cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
     return {"python": random.getstate(), "torch": torch.get_rng_state(), "cuda": cuda}
 
 

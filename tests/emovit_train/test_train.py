@@ -163,4 +163,7 @@ def test_parts_of_a_step_change_nothing(run_folder: Path, settings: TrainSetting
         train(run_folder, tmp_path / name, short.model_copy(update={"micro_batch": size}))
     whole, parts = (load_checkpoint(tmp_path / name).trained_tensors() for name in ("whole", "parts"))
     for name, tensor in whole.items():
+        # A softmax does not see a bias of its keys: that gradient is rounding, which Adam makes large.
+        if name.endswith(".key.bias"):
+            continue
         torch.testing.assert_close(parts[name], tensor, atol=1e-5, rtol=1e-4, msg=name)
