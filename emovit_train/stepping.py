@@ -161,5 +161,5 @@ class Stepper:
 
 
 def _without_number(examples: Sequence[Example], losses: Tensor) -> list[Example]:
-    per_row = losses.split([len(each.text.answer) for each in examples])
+    per_row = torch.split(losses, [len(each.text.answer) for each in examples])
     return [each for each, row in zip(examples, per_row, strict=True) if not row.isfinite().all()]

@@ -203,8 +203,10 @@ def _fit(run: Run, state: TrainingState | None, start: dict[str, Any]) -> _End:
 
 def _stepper(run: Run) -> Stepper:
     settings, model = run.settings, run.model
+    # Compiled, it is still a module with the attributes of the model; torch types it as a function.
+    compiled: Any = torch.compile(model, dynamic=True) if settings.compile else model
     return Stepper(
-        model=torch.compile(model, dynamic=True) if settings.compile else model,
+        model=compiled,
         features=run.features,
         examples=run.training,
         optimizer=adamw(model.trained_tensors().values(), settings.lr, settings.weight_decay),
