@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from emovit_train.text import pad_right
+from emovit_train.candidate_tree import CandidateTree, candidate_tree
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -63,33 +63,34 @@ class DecoderOnly:
 
     def score(self, seen: Tensor, batch: TextBatch, candidates: Sequence[Sequence[int]]) -> Tensor:
         """Return the summed log p of each candidate's tokens after each prompt: (B, candidates)."""
+        tree = candidate_tree(candidates, seen.device)
         embeddings, mask = _moved_right(*self.read(seen, batch.prompt_ids, batch.prompt_mask))
-        prefix = self.model(
-            inputs_embeds=embeddings,
-            attention_mask=mask,
-            position_ids=_positions(mask),
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        rows, count = len(seen), len(candidates)
-        tokens = pad_right(candidates, self.codec.pad_id).to(seen.device).repeat(rows, 1)
-        is_token = pad_right([[1] * len(each) for each in candidates], 0).to(seen.device).repeat(rows, 1)
-        logits = prefix.logits[:, -1:].repeat_interleave(count, 0)
-        if tokens.shape[1] > 1:
-            mask = torch.cat([mask.repeat_interleave(count, 0), is_token[:, :-1]], 1)
-            cache = prefix.past_key_values
-            cache.batch_repeat_interleave(count)
-            rest = self.model(
-                input_ids=tokens[:, :-1],
-                attention_mask=mask,
-                position_ids=_positions(mask)[:, embeddings.shape[1] :],
-                past_key_values=cache,
-                use_cache=True,
-            )
-            logits = torch.cat([logits, rest.logits], 1)
-        log_probs = logits.float().log_softmax(-1)
-        chosen: Tensor = log_probs.gather(2, tokens[..., None])[..., 0]
-        return (chosen * is_token).sum(1).view(rows, count)
+        words = self.model.get_input_embeddings()(tree.tokens).expand(len(seen), -1, -1)
+        hidden = self.model.get_decoder()(
+            inputs_embeds=torch.cat([embeddings, words], 1),
+            attention_mask=_as_bias(_tree_mask(mask, tree), embeddings.dtype),
+            position_ids=torch.cat([_positions(mask), mask.sum(1, keepdim=True) + tree.depth], 1),
+            use_cache=False,
+        ).last_hidden_state
+        return tree.sums(self.model.get_output_embeddings()(hidden[:, embeddings.shape[1] - 1 :]))
+
+
+def _tree_mask(mask: Tensor, tree: CandidateTree) -> Tensor:
+    """Return what each position may look at, of prompts (B, P) and the tree behind them: (B, P + N, P + N) bool."""
+    rows, width = mask.shape
+    size = width + len(tree.tokens)
+    allowed = torch.zeros(rows, size, size, dtype=torch.bool, device=mask.device)
+    allowed[:, :, :width] = mask[:, None].bool()
+    allowed[:, :width, :width] &= torch.ones(width, width, dtype=torch.bool, device=mask.device).tril()
+    allowed[:, width:, width:] = tree.sees
+    # Padding looks at itself: a row that may look at nothing has no softmax.
+    return allowed | torch.eye(size, dtype=torch.bool, device=mask.device)
+
+
+def _as_bias(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the mask as what is added to attention scores: (B, 1, rows, columns)."""
+    bias = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device)
+    return bias.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
 
 
 def _moved_right(embeddings: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from emovit_train.text import pad_right
+from emovit_train.candidate_tree import CandidateTree, candidate_tree
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -56,12 +56,41 @@ class EncoderDecoder:
         """Return the summed log p of each candidate's tokens after each prompt: (B, candidates)."""
         embeddings, mask = self.read(seen, batch)
         encoded = self.model.encoder(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
-        rows, count = len(seen), len(candidates)
-        tokens = pad_right(candidates, self.codec.pad_id).to(seen.device).repeat(rows, 1)
-        is_token = pad_right([[1] * len(each) for each in candidates], 0).to(seen.device).repeat(rows, 1)
-        decoded = self._decode(encoded.repeat_interleave(count, 0), mask.repeat_interleave(count, 0), tokens)
-        log_probs = self._logits(decoded).log_softmax(-1).gather(2, tokens[..., None])[..., 0]
-        return (log_probs * is_token).sum(1).view(rows, count)
+        tree = candidate_tree(candidates, seen.device)
+        start = tree.tokens.new_tensor([self.model.config.decoder_start_token_id])
+        hidden = self.model.decoder(
+            input_ids=torch.cat([start, tree.tokens]).expand(len(seen), -1),
+            attention_mask=self._tree_bias(tree, encoded.dtype).expand(len(seen), -1, -1, -1),
+            encoder_hidden_states=encoded,
+            encoder_attention_mask=mask,
+            use_cache=False,
+        ).last_hidden_state
+        return tree.sums(self._logits(hidden))
+
+    def _tree_bias(self, tree: CandidateTree, dtype: torch.dtype) -> Tensor:
+        """Return what is added to the decoder's attention scores: (1, heads, N + 1, N + 1).
+
+        It takes out what tokens of other branches say, and moves T5's bias for the distance between two tokens in the
+        row to that between the two in their answer.
+        """
+        size = len(tree.tokens) + 1
+        sees = torch.ones(size, size, dtype=torch.bool, device=tree.sees.device).tril()
+        sees[1:, 1:] = tree.sees
+        depth = torch.cat([tree.depth.new_zeros(1), tree.depth + 1])
+        row = torch.arange(size, device=depth.device)
+        moved = self._distance_bias(depth) - self._distance_bias(row)
+        return moved.to(dtype).masked_fill(~sees, torch.finfo(dtype).min)[None]
+
+    def _distance_bias(self, positions: Tensor) -> Tensor:
+        attention = self.model.decoder.block[0].layer[0].SelfAttention
+        buckets = attention._relative_position_bucket(
+            positions[None] - positions[:, None],
+            bidirectional=False,
+            num_buckets=attention.relative_attention_num_buckets,
+            max_distance=attention.relative_attention_max_distance,
+        )
+        bias: Tensor = attention.relative_attention_bias(buckets).permute(2, 0, 1)
+        return bias
 
     def _decode(self, encoded: Tensor, mask: Tensor, answers: Tensor) -> Tensor:
         """Return the decoder's hidden states before each token of `answers` (B, A): (B, A, L)."""

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Ranked", "generate", "rank"]
 
-ASKED_AT_ONCE: Final = 8
+# A prompt alone is computed to the same bits wherever it stands; in company, sums are added in another order, and an
+# answer may turn where two words are about as probable.
+ANSWERED_AT_ONCE: Final = 1
+RANKED_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,12 @@ class Ranked:
 
 @torch.no_grad()
 def generate(
-    model: EmoVIT, features: Tensor, questions: Sequence[str], *, decoding: Decoding = GREEDY
+    model: EmoVIT,
+    features: Tensor,
+    questions: Sequence[str],
+    *,
+    decoding: Decoding = GREEDY,
+    at_once: int = ANSWERED_AT_ONCE,
 ) -> list[str]:
     """Return an answer to each question.
 
@@ -46,10 +54,11 @@ def generate(
         features: (questions, N, D), of the photograph that each question is about.
         questions: What is asked.
         decoding: How; greedily by default.
+        at_once: Questions per batch. More are quicker, and answers may then depend on their company.
     """
     return [
         model.codec.decode(said)
-        for part, batch in _asked(model, features, questions)
+        for part, batch in _asked(model, features, questions, at_once)
         for said in model.language.generate(model.look(part, batch), batch, **decoding.options())
     ]
 
@@ -75,13 +84,15 @@ def rank(
             Ranked(candidate, total, total / len(answer))
             for candidate, total, answer in zip(candidates, row, answers, strict=True)
         ]
-        for part, batch in _asked(model, features, questions)
+        for part, batch in _asked(model, features, questions, RANKED_AT_ONCE)
         for row in model.language.score(model.look(part, batch), batch, answers).tolist()
     ]
 
 
-def _asked(model: EmoVIT, features: Tensor, questions: Sequence[str]) -> Iterator[tuple[Tensor, TextBatch]]:
+def _asked(
+    model: EmoVIT, features: Tensor, questions: Sequence[str], at_once: int
+) -> Iterator[tuple[Tensor, TextBatch]]:
     rows = [model.codec.encode_question(question) for question in questions]
-    for start in range(0, len(rows), ASKED_AT_ONCE):
-        here = slice(start, start + ASKED_AT_ONCE)
+    for start in range(0, len(rows), at_once):
+        here = slice(start, start + at_once)
         yield features[here].to(model.device), collate(rows[here], model.codec).to(model.device)

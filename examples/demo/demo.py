@@ -50,7 +50,7 @@ class Steps:
             text=True,
             check=False,
         )
-        self.seconds[name] = round(time.monotonic() - begin, 1)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - begin, 1)
         typer.echo(done.stdout, nl=False)
         if done.returncode:
             raise CheckFailedError(
@@ -87,10 +87,14 @@ def run_steps(out: Path) -> dict[str, Any]:
     steps.run("evaluate untuned", "emovit_train", "evaluate", tuned, records, "--untuned")
     steps.run("evaluate", "emovit_train", "evaluate", tuned, records)
     train = orjson.loads((tuned / "train.json").read_bytes())
-    shown = [photographs / answer["image"] for answer in train["answers"]]
-    ask = ("--checkpoint", tuned, "--ask", train["answers"][0]["question"])
-    said = steps.run("predict", "emovit_train", "predict", *shown, *ask)
-    reloaded = dict(zip((path.name for path in shown), _answers(said, shown), strict=True))
+    reloaded: dict[str, str] = {}
+    for question in dict.fromkeys(answer["question"] for answer in train["answers"]):
+        asked = [answer["image"] for answer in train["answers"] if answer["question"] == question]
+        shown = [photographs / name for name in asked]
+        said = steps.run(
+            "predict", "emovit_train", "predict", *shown, "--checkpoint", tuned, "--ask", question
+        )
+        reloaded.update(zip(asked, _answers(said, shown), strict=True))
     return {
         "records": [orjson.loads(line) for line in records.read_bytes().splitlines()],
         "samples": [sample.model_dump(mode="json") for sample in _sorted(read_samples(run))],

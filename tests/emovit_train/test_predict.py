@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from emogen.errors import UnknownNameError
+from emogen.labels import label_set
 from emogen.protocol import categorical_answer, categorical_question
+from emovit_train.candidate_tree import candidate_tree
 from emovit_train.decoding import DECODINGS, Decoding, decoding_preset
 from emovit_train.model import EmoVIT
 from emovit_train.predict import generate, rank
-from emovit_train.text import collate
+from emovit_train.text import TextBatch, collate
 from tests.emovit_train.conftest import LABELS
 
 QUESTIONS = ["What?", categorical_question(LABELS), "What is in the image?"] * 4
@@ -87,3 +91,42 @@ def test_answers_do_not_depend_on_gradients(tiny_model: EmoVIT) -> None:
     """Asking leaves no gradient graph behind."""
     rank(tiny_model, features(tiny_model, 1), ["What?"], ["red"])
     assert all(parameter.grad is None for parameter in tiny_model.parameters())
+
+
+def test_answers_are_made_one_by_one_unless_asked(
+    tiny_model: EmoVIT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer shares its arithmetic with another unless that is asked for, so that near-ties do not turn."""
+    sizes: list[int] = []
+    ask = tiny_model.language.generate
+
+    def counted(seen: Tensor, batch: TextBatch, **decoding: Any) -> list[list[int]]:
+        sizes.append(len(seen))
+        return ask(seen, batch, **decoding)
+
+    monkeypatch.setattr(tiny_model.language, "generate", counted)
+    seen, short = features(tiny_model, 5), Decoding(max_new_tokens=2)
+    generate(tiny_model, seen, QUESTIONS[:5], decoding=short)
+    generate(tiny_model, seen, QUESTIONS[:5], decoding=short, at_once=4)
+    assert sizes == [1, 1, 1, 1, 1, 4, 1]
+
+
+def test_ranking_reads_what_candidates_share_once(either_model: EmoVIT) -> None:
+    """A candidate that begins like another, and one that is another's beginning, are scored as when alone."""
+    batch = collate([either_model.codec.encode_question("What?")], either_model.codec)
+    look = either_model.look(features(either_model, 1), batch)
+    candidates = [[5, 6, 7, 8], [5, 6, 9], [5, 6], [7], [5, 6, 7, 8]]
+    tree = candidate_tree(candidates, look.device)
+    assert tree.tokens.tolist() == [5, 6, 7]
+    with torch.no_grad():
+        together = either_model.language.score(look, batch, candidates)
+        alone = [either_model.language.score(look, batch, [candidate]) for candidate in candidates]
+    torch.testing.assert_close(together, torch.cat(alone, 1), atol=1e-4, rtol=0)
+
+
+def test_many_labels_are_few_tokens(tiny_model: EmoVIT) -> None:
+    """Eight labels behind a common beginning are far fewer tokens than eight rows."""
+    labels = label_set("mikels-8")
+    answers = [tiny_model.codec.encode("", categorical_answer(label)).answer for label in labels]
+    tree = candidate_tree(answers, torch.device("cpu"))
+    assert len(tree.tokens) < 0.6 * sum(map(len, answers))
