@@ -24,6 +24,9 @@ class Row:
         question: What is asked.
         answer: What is to be answered.
         kind: The kind of turn, or `exported` where the file does not tell.
+        instruction: The instruction type (`categorical`, `conversation`, `reasoning`); empty where the file does not
+            tell.
+        context: The record's caption, where there is one.
         record_id: Which record the row belongs to.
         split: `train`, `val`, `test`; None where there is no split.
         emotion: The record's emotion, where known.
@@ -38,6 +41,8 @@ class Row:
     split: Split | None = None
     emotion: str | None = None
     labels: tuple[str, ...] = ()
+    instruction: str = ""
+    context: str | None = None
 
 
 def data_file(path: Path) -> Path:
@@ -119,6 +124,8 @@ def _sample_rows(sample: Sample, root: Path) -> list[Row]:
             split=record.split,
             emotion=record.emotion,
             labels=record.labels,
+            instruction=sample.instruction,
+            context=record.caption,
         )
         for turn in sample.turns
     ]

@@ -12,6 +12,7 @@ from emovit_train.data import Row
 __all__ = ["exported_rows"]
 
 _REMEDY = "Export the run again: emogen export"
+_TYPES = ("categorical", "conversation", "reasoning")
 
 
 def exported_rows(file: Path, text: str, root: Path) -> list[Row]:
@@ -61,6 +62,8 @@ def _llava_rows(entry: dict[str, Any], root: Path) -> list[Row]:
             answer=_text(answered["value"]),
             kind="exported",
             record_id=str(entry["id"]),
+            # Ours are `<record>/<instruction type>`.
+            instruction=_known_type(str(entry["id"]).rpartition("/")[2]),
         )
         for asked, answered in zip(turns[::2], turns[1::2], strict=True)
     ]
@@ -74,7 +77,12 @@ def _vqa_row(entry: dict[str, Any], root: Path) -> Row:
         answer=_text(answer if isinstance(answer, str) else answer[0]),
         kind="exported",
         record_id=str(entry["question_id"]),
+        instruction=_known_type(str(entry.get("dataset", "")).removeprefix("emogen-")),
     )
+
+
+def _known_type(name: str) -> str:
+    return name if name in _TYPES else ""
 
 
 def _text(value: str) -> str:

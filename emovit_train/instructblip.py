@@ -9,6 +9,7 @@ qformer_tokenizer/              of the Q-Former (BERT)
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,7 @@ from emogen.errors import InputError, shorten
 from emovit_train.images import Preprocessing
 from emovit_train.model import EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
-from emovit_train.precision import frozen_dtype
+from emovit_train.precision import dtype_name, frozen_dtype
 from emovit_train.quiet import quiet_loading
 from emovit_train.text import TextCodec
 
@@ -71,7 +72,7 @@ def assemble(spec: ModelSpec) -> EmoVIT:
     codec = read_codec(folder, whole.config.text_config, encoder_decoder=not _is_decoder_only(whole))
     ln_vision = whole.vision_model.post_layernorm
     return EmoVIT(
-        spec=ModelSpec(spec.kind, str(folder), spec.seed, str(dtype).removeprefix("torch.")),
+        spec=replace(spec, folder=str(folder), frozen_dtype=dtype_name(dtype)),
         preprocessing=preprocessing,
         image_encoder=VisionTokens(whole.vision_model),
         ln_vision=ln_vision,

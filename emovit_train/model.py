@@ -7,6 +7,7 @@ is that of transformers, `InstructBlipQFormerModel`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -61,14 +62,14 @@ class EmoVIT(nn.Module):
         super().__init__()
         self.spec = spec
         self.preprocessing = preprocessing
-        self.codec = codec
+        self.codec = replace(codec, norm=spec.text_norm)
         self.image_encoder = image_encoder
         self.ln_vision = ln_vision
         self.qformer = qformer
         self.query_tokens = nn.Parameter(query_tokens.detach().clone())
         self.projection = projection
         self.language_model = language_model
-        self.language = language_side(language_model, codec)
+        self.language = language_side(language_model, self.codec)
         self.fixed = frozenset(fixed)
         self.set_trained(TRAINABLE_PARTS)
         self.eval()
@@ -77,6 +78,11 @@ class EmoVIT(nn.Module):
     def device(self) -> torch.device:
         """Where the assembly computes."""
         return self.query_tokens.device
+
+    @property
+    def encoder_dtype(self) -> torch.dtype:
+        """The number format of the image encoder's weights and features."""
+        return next(self.image_encoder.parameters()).dtype
 
     def set_trained(self, parts: Iterable[str]) -> None:
         """Freeze everything but `parts`, a choice of `TRAINABLE_PARTS`; what is trained becomes float32.

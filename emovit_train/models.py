@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from emogen.errors import InputError
 from emogen.registry import Registry
@@ -49,12 +49,16 @@ class ModelSpec:
         folder: The checkpoint folder, for kinds that read one.
         seed: Of the parts that start untrained.
         frozen_dtype: Number format of the frozen parts, see `emovit_train.precision`.
+        text_norm: What becomes of texts before they are tokenised, see `emovit_train.text.TextCodec`.
+        context: What precedes each instruction: `none`, or the `caption` of its image.
     """
 
     kind: str
     folder: str | None = None
     seed: int = 0
     frozen_dtype: str = "auto"
+    text_norm: Literal["raw", "lavis"] = "raw"
+    context: Literal["none", "caption"] = "none"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ CPU cores from weights that packages ship.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from emovit_train.efficientnet import FEATURE_WIDTH, PREPROCESSING, EfficientNetTokens
 from emovit_train.model import EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
-from emovit_train.precision import frozen_dtype
+from emovit_train.precision import dtype_name, frozen_dtype
 from emovit_train.smollm import load_smollm
 from emovit_train.text import TextCodec
 
@@ -47,7 +48,7 @@ def assemble(spec: ModelSpec) -> EmoVIT:
     # small data never shows.
     qformer.embeddings.word_embeddings.weight.data = project_words(words, WIDTH)
     return EmoVIT(
-        spec=ModelSpec(spec.kind, None, spec.seed, str(dtype).removeprefix("torch.")),
+        spec=replace(spec, folder=None, frozen_dtype=dtype_name(dtype)),
         preprocessing=PREPROCESSING,
         image_encoder=EfficientNetTokens(),
         ln_vision=ZScore(FEATURE_WIDTH),

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import torch
 
 from emovit_train.data import Row
-from emovit_train.text import EncodedText, collate
+from emovit_train.text import EncodedText, collate, with_context
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emovit_train.features import ImageFeatures
+    from emovit_train.features import ImageFeatures, PoolFeatures
     from emovit_train.model import EmoVIT
 
-__all__ = ["MEASURED_ROWS", "Example", "answer_losses", "encode_rows", "mean_loss"]
+__all__ = ["MEASURED_ROWS", "Example", "answer_losses", "asked_of", "cut_parts", "encode_rows", "mean_loss"]
 
 # Measuring reads every row once more, which large data does not need.
 MEASURED_ROWS: Final = 256
@@ -34,11 +35,23 @@ class Example:
 
 
 def encode_rows(model: EmoVIT, rows: Sequence[Row]) -> list[Example]:
-    """Return the rows with their tokens."""
-    return [Example(row, model.codec.encode(row.question, row.answer)) for row in rows]
+    """Return the rows with their tokens; the context comes first where the model is tuned with one."""
+    return [Example(row, model.codec.encode(asked_of(model, row), row.answer)) for row in rows]
 
 
-def answer_losses(model: EmoVIT, features: ImageFeatures, examples: Sequence[Example]) -> Tensor:
+def asked_of(model: EmoVIT, row: Row) -> str:
+    """Return what the model is asked in a row: its question, after the context that the model is tuned with."""
+    return with_context(row.question, row.context) if model.spec.context == "caption" else row.question
+
+
+def cut_parts(examples: Iterable[Example]) -> dict[str, int]:
+    """Return part of `TextLimits` → how many rows were too long in it."""
+    return dict(Counter(part for example in examples for part in example.text.cut))
+
+
+def answer_losses(
+    model: EmoVIT, features: ImageFeatures | PoolFeatures, examples: Sequence[Example]
+) -> Tensor:
     """Return -log p of every answer token and EOS of the examples: (tokens,), in nats."""
     batch = collate([example.text for example in examples], model.codec).to(model.device)
     losses: Tensor = model(

@@ -11,7 +11,7 @@ import torch
 
 from emogen.errors import UnknownNameError
 
-__all__ = ["frozen_dtype"]
+__all__ = ["best_device", "dtype_name", "frozen_dtype", "named_dtype"]
 
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -30,6 +30,25 @@ def frozen_dtype(name: str) -> torch.dtype:
             else torch.ops.mkldnn._is_mkldnn_bf16_supported()
         )
         return torch.bfloat16 if fast else torch.float32
+    return named_dtype(name)
+
+
+def named_dtype(name: str) -> torch.dtype:
+    """Return the number format `name`.
+
+    Raises:
+        UnknownNameError: no such format.
+    """
     if name not in _DTYPES:
         raise UnknownNameError("number format", name, [*_DTYPES, "auto"])
     return _DTYPES[name]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """Return the name of a number format, as in `frozen_dtype`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def best_device() -> torch.device:
+    """Return where to compute: a GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -7,9 +7,10 @@ apart, so that the answer cannot leak into the Q-Former and the loss knows its t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import torch
 from torch import Tensor
@@ -17,7 +18,39 @@ from torch import Tensor
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["EncodedText", "TextBatch", "TextCodec", "TextLimits", "collate", "pad_right"]
+__all__ = [
+    "EncodedText",
+    "TextBatch",
+    "TextCodec",
+    "TextLimits",
+    "TextNorm",
+    "collate",
+    "lavis_text",
+    "pad_right",
+    "with_context",
+]
+
+TextNorm = Literal["raw", "lavis"]
+LAVIS_WORDS: Final = 50
+
+
+def lavis_text(text: str) -> str:
+    """Return the text as LAVIS' `blip_caption` leaves it: lower-case, without most punctuation, cut at 50 words.
+
+    LAVIS applies it to instructions and answers alike.
+    """
+    plain = re.sub(r"([.!\"()*#:;~])", " ", text.lower())
+    plain = re.sub(r"\s{2,}", " ", plain).rstrip("\n").strip(" ")
+    words = plain.split(" ")
+    return " ".join(words[:LAVIS_WORDS])
+
+
+def with_context(question: str, context: str | None) -> str:
+    """Return the instruction with what is known of the image before it (EmoVIT, equation 2), where anything is.
+
+    Instructions are cut on the left: where all is too long, the context's beginning is lost first.
+    """
+    return f"Context: {context} {question}" if context else question
 
 
 @dataclass(frozen=True)
@@ -43,13 +76,18 @@ class EncodedText:
         instruction: For the Q-Former; never holds a token of the answer.
         prompt: For the language model.
         answer: The answer's tokens and EOS.
-        truncated: Whether anything was cut.
+        cut: The parts of `TextLimits` that were too long.
     """
 
     instruction: tuple[int, ...]
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
-    truncated: bool = False
+    cut: tuple[str, ...] = ()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether anything was cut."""
+        return bool(self.cut)
 
     @property
     def length(self) -> int:
@@ -73,6 +111,7 @@ class TextCodec:
         pad_id: Fills the language model's rows on the right; never looked at.
         instruction_pad_id: The same for the Q-Former.
         limits: See `TextLimits`.
+        norm: `raw` leaves texts as they are; `lavis` changes them as `lavis_text` does.
     """
 
     lm_tokenizer: PreTrainedTokenizerBase
@@ -86,21 +125,26 @@ class TextCodec:
     pad_id: int
     instruction_pad_id: int
     limits: TextLimits = TextLimits()
+    norm: TextNorm = "raw"
 
     def encode(self, question: str, answer: str) -> EncodedText:
         """Return the tokens of one training row."""
-        instruction, instruction_cut = self._instruction(question)
-        prompt, prompt_cut = self._prompt(question)
-        words = self._ids(self.lm_tokenizer, answer)
+        asked = self.encode_question(question)
+        words = self._ids(self.lm_tokenizer, self._text(answer))
         room = self.limits.answer - 1
-        cut = instruction_cut or prompt_cut or len(words) > room
-        return EncodedText(instruction, prompt, (*words[:room], self.eos_id), cut)
+        cut = (*asked.cut, "answer") if len(words) > room else asked.cut
+        return EncodedText(asked.instruction, asked.prompt, (*words[:room], self.eos_id), cut)
 
     def encode_question(self, question: str) -> EncodedText:
         """Return the tokens of a question whose answer is asked for; `answer` is empty."""
-        instruction, instruction_cut = self._instruction(question)
-        prompt, prompt_cut = self._prompt(question)
-        return EncodedText(instruction, prompt, (), instruction_cut or prompt_cut)
+        text = self._text(question)
+        instruction, instruction_cut = self._instruction(text)
+        prompt, prompt_cut = self._prompt(text)
+        cut = (*(["instruction"] if instruction_cut else ()), *(["prompt"] if prompt_cut else ()))
+        return EncodedText(instruction, prompt, (), cut)
+
+    def _text(self, text: str) -> str:
+        return lavis_text(text) if self.norm == "lavis" else text
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of an answer's tokens, without special tokens."""

@@ -80,3 +80,17 @@ def test_broken_and_empty_lists_are_errors(tmp_path: Path) -> None:
         read_rows(tmp_path / "broken.json")
     with pytest.raises(InputError, match="the list is empty"):
         read_rows(write(tmp_path / "empty.json", []))
+
+
+def test_exports_tell_their_instruction_type(tmp_path: Path) -> None:
+    """Our exports keep the type, in a LLaVA row's id and a VQA row's data set; other files do not tell."""
+    turns = [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]
+    vqa = {"question_id": 7, "question": "Q", "image": "a.png", "answer": ["A"]}
+    entries = [
+        {"id": "cup/reasoning", "image": "a.png", "conversations": turns},
+        {"id": "cup/7", "image": "a.png", "conversations": turns},
+        {**vqa, "dataset": "emogen-conversation"},
+        {**vqa, "dataset": "vqav2"},
+    ]
+    rows = read_rows(write(tmp_path / "rows.json", entries))
+    assert [row.instruction for row in rows] == ["reasoning", "", "conversation", ""]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emovit_train.model import EmoVIT
-from emovit_train.text import TextLimits, collate
+from emovit_train.text import TextLimits, collate, lavis_text, with_context
 
 
 def test_answer_never_reaches_the_qformer(tiny_model: EmoVIT) -> None:
@@ -65,3 +65,35 @@ def test_batches_are_padded_on_the_right(tiny_model: EmoVIT) -> None:
         assert tuple(batch.row_ids[number, : row.length]) == (*row.prompt, *row.answer)
         assert batch.row_mask[number].sum() == row.length
         assert tuple(batch.row_ids[number][batch.is_answer[number]]) == row.answer
+
+
+def test_lavis_texts_are_lower_case_without_punctuation_and_short() -> None:
+    """`lavis` does what LAVIS' `blip_caption` does; `raw` changes nothing."""
+    assert lavis_text('Is it "Awe"?  It is: (Joy)! #1.') == "is it awe ? it is joy 1"
+    assert lavis_text(" ".join(["word"] * 60)) == " ".join(["word"] * 50)
+
+
+def test_text_norm_holds_for_both_readers_and_the_answer(tiny_model: EmoVIT) -> None:
+    """Question and answer are normalised alike, in tuning and in asking."""
+    raw = tiny_model.codec
+    codec = replace(raw, norm="lavis")
+    assert codec.encode("It is RED.", "It is Blue!") == raw.encode("it is red", "it is blue")
+    assert codec.encode_question("It is RED.") == raw.encode_question("it is red")
+    assert codec.encode("It is RED.", "Blue!") != raw.encode("It is RED.", "Blue!")
+
+
+def test_each_part_that_was_cut_is_named(tiny_model: EmoVIT) -> None:
+    """Instruction, prompt and answer are counted apart, and EOS is kept."""
+    codec = tiny_model.codec
+    assert codec.encode("What?", "red").cut == ()
+    assert codec.encode("What? " * 200, "red").cut == ("instruction", "prompt")
+    long = codec.encode("What?", "red " * 300)
+    assert long.cut == ("answer",)
+    assert long.truncated
+    assert (len(long.answer), long.answer[-1]) == (codec.limits.answer, codec.eos_id)
+
+
+def test_context_precedes_the_instruction() -> None:
+    """A caption comes before the question; without one, the question stays as it is."""
+    assert with_context("Why?", "A red cup.") == "Context: A red cup. Why?"
+    assert with_context("Why?", None) == "Why?"
