@@ -1,0 +1,1 @@
+"""What a step of tuning costs, beside transformers' plain forward and beside batches of one row."""
