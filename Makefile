@@ -6,6 +6,7 @@
 #   make test-slow           tests that need the package registry or minutes of time
 #   make bench-generation    measure `emogen generate` beside bare aiohttp, and write the result files
 #   make bench-sources       measure reading and selecting at the size of EmoSet-118K, and write the result files
+#   make bench-training      measure a step of tuning beside transformers' plain forward, and write the result files
 #   make readme              run the demonstration and write its output into README.md
 #   make readme-check        run the demonstration and compare it with README.md
 #
@@ -26,10 +27,10 @@ LAVIS_APART = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_pa
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow check format readme readme-check bench-generation bench-sources clean
+.PHONY: help demo test test-slow check format readme readme-check bench-generation bench-sources bench-training bench-training-gpu clean
 
 help:
-	@sed -n '3,16s/^# \{0,1\}//p' Makefile
+	@sed -n '3,17s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -70,6 +71,17 @@ bench-generation: $(READY)
 
 bench-sources: $(READY)
 	$(BIN)/python -m benchmarks.sources.measure
+
+bench-training: $(READY)
+	$(BIN)/python -m benchmarks.training.measure run --shape small
+	$(BIN)/python -m benchmarks.training.measure run --shape tiny --arms plain,single,ours,packed --images 16
+	$(BIN)/python -m benchmarks.training.measure run --shape tiny-t5 --images 16
+
+# On a machine with a GPU of 80 GB.
+bench-training-gpu: $(READY)
+	$(BIN)/python -m benchmarks.training.measure run --shape vicuna-7b --dtype bfloat16 --images 64 --batch-rows 16 \
+	  --arms plain,single,ours,packed
+	$(BIN)/python -m benchmarks.training.measure run --shape flan-t5-xl --dtype bfloat16 --images 64 --batch-rows 16
 
 clean:
 	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

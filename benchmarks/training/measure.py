@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -122,7 +123,7 @@ def _measured(
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for repeat in range(repeats + 1):
         for name in names:
-            entry = _timed(lambda name=name: ARMS[name](model, ours, data, optimizer, batch_rows, repeat))
+            entry = _timed(partial(ARMS[name], model, ours, data, optimizer, batch_rows, repeat))
             # The first pass of each warms up.
             if repeat or repeats == 1:
                 found[name].append(entry)
