@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 from emogen.admission import Admission, CostLimitError, Limits, Ticket
 from emogen.backends import (
     Backend,
+    FormatRefusedError,
     HasAnswerFormats,
     RequestError,
     ThrottledError,
@@ -215,6 +216,7 @@ async def complete(
     journal: Path | None = None,
     limits: Limits | None = None,
     prices: Path | None = None,
+    schema_is_wish: bool = False,
 ) -> AsyncGenerator[tuple[Prompt, Completion | RequestError]]:
     """Ask a language model about anything, with journal, limits and cost cap, in the order of the answers.
 
@@ -227,6 +229,8 @@ async def complete(
         journal: SQLite file that keeps the answers; the same prompt is then never paid for twice.
         limits: Requests and tokens a minute, requests in flight, money.
         prices: A price table that goes before the bundled one.
+        schema_is_wish: Whether a prompt is asked without its schema where the server gives no structured answers;
+            otherwise its request fails.
 
     Yields:
         The prompt with its answer, or with the error of its request; one failed request does not end the others.
@@ -244,7 +248,7 @@ async def complete(
         asker = open_asker(opened, allowed, price, kept)
         try:
             async with aclosing(
-                _answers(asker, iter(prompts), WORKERS_PER_SLOT * allowed.in_flight)
+                _answers(asker, iter(prompts), WORKERS_PER_SLOT * allowed.in_flight, schema_is_wish)
             ) as answers:
                 async for answer in answers:
                     yield answer
@@ -284,12 +288,13 @@ def _is_of(entry: Entry, backend: Backend) -> bool:
 
 
 async def _answers(
-    asker: Asker, prompts: Iterator[Prompt], workers: int
+    asker: Asker, prompts: Iterator[Prompt], workers: int, schema_is_wish: bool
 ) -> AsyncGenerator[tuple[Prompt, Completion | RequestError]]:
     ready: asyncio.Queue[tuple[Prompt, Completion | RequestError] | None] = asyncio.Queue(maxsize=workers)
     ended: list[Exception] = []
     hopeless = False
     asking: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+    ask = _ask_without_schema_if_need_be if schema_is_wish else _ask
 
     async def work() -> None:
         nonlocal hopeless
@@ -300,7 +305,7 @@ async def _answers(
                 try:
                     # Whoever asks the same at the same time waits for the one answer.
                     async with asking.setdefault(asker.key(prompt), asyncio.Lock()):
-                        answered = await asker.ask(prompt)
+                        answered = await ask(asker, prompt)
                 except RequestError as error:
                     await ready.put((prompt, error))
                 except CostLimitError:
@@ -328,6 +333,23 @@ async def _answers(
         await asyncio.gather(*tasks, return_exceptions=True)
     if ended:
         raise ended[0]
+
+
+async def _ask(asker: Asker, prompt: Prompt) -> Answered:
+    # By this a run that is resumed knows the answer format that it had come to.
+    context = {"provenance": {"model": asker.backend.model}, "parameters": asker.backend.parameters}
+    return await asker.ask(prompt, context=context)
+
+
+async def _ask_without_schema_if_need_be(asker: Asker, prompt: Prompt) -> Answered:
+    try:
+        # What was answered before the server refused schemas is paid for.
+        if asker.backend.structured or asker.knows(prompt):
+            return await _ask(asker, prompt)
+    except FormatRefusedError:
+        if asker.backend.structured:
+            raise
+    return await _ask(asker, prompt.model_copy(update={"answer_schema": None}))
 
 
 def _pause_s(failures: int) -> float:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from emogen.admission import Limits
 from emogen.asking import complete
-from emogen.backends import Backend, FormatRefusedError, RequestError
+from emogen.backends import Backend, RequestError
 from emogen.errors import BackendError, InputError
 from emogen.perception import wanted
 from emogen.perception.question import CAPTION_TASK, Reading, corrected, question, read_answer
@@ -21,11 +21,10 @@ from emogen.sight import Sight
 
 __all__ = ["Asked", "Interview"]
 
-# So many requests that failed before a single one succeeded mean that none will.
+# So many requests that failed before a single one succeeded mean that none will; a refusal may be about the image.
 HOPELESS_AFTER: Final = 5
+HOPELESS_REFUSALS: Final = 50
 CORRECTIONS: Final = 1
-# From one answer format down to the last, and a correction.
-MOST_ROUNDS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -119,11 +118,13 @@ class Interview:
             EmovitError: no request can succeed, or the money is used up; what was answered is kept.
         """
         turns: Iterable[_Turn] = self._first(records, on_record)
-        for _ in range(MOST_ROUNDS):
+        while True:
             again: list[_Turn] = []
             under_way: dict[str, _Turn] = {}
             prompts = self._prompts(turns, under_way, on_record)
-            answers = complete(prompts, self._backend, journal=journal, limits=limits, prices=prices)
+            answers = complete(
+                prompts, self._backend, journal=journal, limits=limits, prices=prices, schema_is_wish=True
+            )
             async with aclosing(answers):
                 async for prompt, answer in answers:
                     turn = under_way.pop(prompt.record_id)
@@ -183,8 +184,7 @@ class Interview:
                 turn.record,
                 wanted(turn.record, self._fields),
                 image,
-                structured=self._backend.structured,
-                caption_task=self._caption_task,
+                self._caption_task,
             )
             for answer, reading in turn.unfit:
                 prompt = corrected(prompt, answer, reading.problems)
@@ -193,12 +193,11 @@ class Interview:
 
     def _after(self, turn: _Turn, answer: Completion | RequestError) -> _Turn | None:
         """Take an answer, and return the record's next request where there is to be one."""
-        if isinstance(answer, FormatRefusedError):
-            return turn
         if isinstance(answer, RequestError):
             self._failed[turn.key] = str(answer)
-            if not self._answers and len(self._failed) >= HOPELESS_AFTER:
-                raise BackendError(f"the first {HOPELESS_AFTER} requests failed, the last: {answer}")
+            patience = HOPELESS_REFUSALS if answer.reason == "bad_request" else HOPELESS_AFTER
+            if not self._answers and len(self._failed) >= patience:
+                raise BackendError(f"the first {patience} requests failed, the last: {answer}")
             return None
         self._answers += 1
         reading = read_answer(answer.text, turn.record, wanted(turn.record, self._fields))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +25,7 @@ from emogen.recording import Report, write_records
 from emogen.schemas import ImageRecord
 from emogen.sight import Sight
 from emogen.sources import OnProblem, Problem
+from emogen.terminal import Advance
 
 __all__ = ["Outcome", "describe", "map_file"]
 
@@ -66,10 +66,9 @@ def describe(dataset: Dataset, out: Path, plan: Plan, show: Show) -> Outcome:
             stays, and the same call goes on from there.
         KeyboardInterrupt: with what is kept and what to do.
     """
-    with ExitStack() as stack:
-        backends = _backends(plan, stack)
-        stages = stages_of(plan)
-        folder = stack.enter_context(work_folder(out))
+    backends = _backends(plan)
+    stages = stages_of(plan)
+    with work_folder(out) as folder:
         try:
             maps = maps_of(plan.calibrate, folder.path / CALIBRATION, show) if plan.calibrate else None
             if maps and not (plan.calibrate or "").endswith(".json"):
@@ -85,7 +84,7 @@ def describe(dataset: Dataset, out: Path, plan: Plan, show: Show) -> Outcome:
     return Outcome(report, maps, failures, folder.path)
 
 
-def _backends(plan: Plan, stack: ExitStack) -> dict[Backend, tuple[str, ...]]:
+def _backends(plan: Plan) -> dict[Backend, tuple[str, ...]]:
     """Open the models that are asked, with what each is asked for."""
     opened: dict[Backend, tuple[str, ...]] = {}
     for spec, fields in fields_by_model(plan).items():
@@ -94,14 +93,8 @@ def _backends(plan: Plan, stack: ExitStack) -> dict[Backend, tuple[str, ...]]:
         except InputError as error:
             error.where = "--captioner" if "caption" in fields else "--tagger"
             raise
-        backend = open_backend(spec, backend_options(plan.settings))
-        stack.callback(_close, backend)
-        opened[backend] = fields
+        opened[open_backend(spec, backend_options(plan.settings))] = fields
     return opened
-
-
-def _close(backend: Backend) -> None:
-    asyncio.run(backend.aclose())
 
 
 @dataclass
@@ -151,16 +144,22 @@ class _Description:
         self, interview: Interview, backend: Backend, records: Iterator[ImageRecord], count: int
     ) -> None:
         settings = self.plan.settings
-        with self.show(f"asking {backend.model}", count) as advance:
-            asyncio.run(
-                interview.ask(
+
+        async def ask(advance: Advance) -> None:
+            try:
+                await interview.ask(
                     records,
                     lambda record: advance(note=record.id),
                     journal=self.work.path / ANSWERS,
                     limits=limits_of(settings, backend),
                     prices=settings.prices,
                 )
-            )
+            finally:
+                # Connections can be closed only by the event loop that opened them.
+                await backend.aclose()
+
+        with self.show(f"asking {backend.model}", count) as advance:
+            asyncio.run(ask(advance))
 
     def _completed(
         self, local: Description, record: ImageRecord, error: InputError | None, on_problem: OnProblem

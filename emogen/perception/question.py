@@ -48,8 +48,6 @@ def question(
     record: ImageRecord,
     fields: Sequence[str],
     image: ImageInput,
-    *,
-    structured: bool,
     caption_task: str = CAPTION_TASK,
 ) -> Prompt:
     """Return the request for the fields of one record.
@@ -58,7 +56,6 @@ def question(
         record: Its labels are the emotions that can be chosen.
         fields: Which fields are asked for.
         image: What is shown.
-        structured: Whether the backend can be held to a JSON schema.
         caption_task: What the caption is to be.
     """
     lines = [_ROLE, "", "The fields:"]
@@ -73,7 +70,7 @@ def question(
             Message(role="system", content="\n".join(lines)),
             Message(role="user", content="Describe this image.", images=(image,)),
         ),
-        answer_schema=_schema(record, fields) if structured else None,
+        answer_schema=_schema(record, fields),
     )
 
 

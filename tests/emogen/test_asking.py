@@ -14,7 +14,7 @@ from virtual_time import now_s, run_virtually
 import emogen
 from emogen.admission import Admission, CostLimitError, Limits
 from emogen.asking import ATTEMPTS, Asker, open_asker
-from emogen.backends import RequestError, ThrottledError, TransientError
+from emogen.backends import FormatRefusedError, RequestError, ThrottledError, TransientError
 from emogen.errors import BackendError, CredentialError, EmovitError, InputError
 from emogen.journal import Journal
 from emogen.schemas import Completion, Message, Prompt, Usage
@@ -268,6 +268,37 @@ async def test_one_failure_does_not_end_the_others() -> None:
     errors = [got for _, got in pairs if isinstance(got, RequestError)]
     assert [error.reason for error in errors] == ["bad_request"]
     assert len(pairs) == 10
+
+
+async def test_a_schema_may_be_a_wish(tmp_path: Path) -> None:
+    """Where schemas are wishes, a server that refuses them is asked for text, and what it had answered is not lost."""
+    refusing = False
+
+    class Falling(Steered):
+        async def complete(self, asked: Prompt) -> Completion:
+            if refusing and asked.answer_schema is not None:
+                self.structured = False
+                raise FormatRefusedError("no schemas")
+            return await super().complete(asked)
+
+    def wishes(count: int) -> Iterator[Prompt]:
+        for number in range(count):
+            messages = (Message(role="user", content=f"Why {number}?"),)
+            yield prompt(number).model_copy(update={"messages": messages, "answer_schema": {}})
+
+    backend = Falling()
+    backend.structured = True
+    journal = tmp_path / "answers.sqlite"
+    for count in (2, 4, 4):
+        answers = await collected(
+            emogen.complete(wishes(count), backend, journal=journal, schema_is_wish=True)
+        )
+        assert all(isinstance(got, Completion) for _, got in answers)
+        assert len(answers) == count
+        refusing = True
+    assert sorted(backend.sent) == ["r0", "r1", "r2", "r3"]
+    strict = await collected(emogen.complete([*wishes(5)][4:], backend))
+    assert [type(got) for _, got in strict] == [FormatRefusedError]
 
 
 def test_what_ends_everything_ends_it_at_once() -> None:
