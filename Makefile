@@ -4,6 +4,7 @@
 #   make test                the tests (CPU only, no network but loopback)
 #   make check               format, lint, types
 #   make test-slow           tests that need the package registry or minutes of time
+#   make lavis               LAVIS 1.0.2 in an environment of its own (2.3 GB): it reads our exports, and trains
 #   make bench-generation    measure `emogen generate` beside bare aiohttp, and write the result files
 #   make bench-sources       measure reading and selecting at the size of EmoSet-118K, and write the result files
 #   make bench-training      measure a step of tuning beside transformers' plain forward, and write the result files
@@ -11,12 +12,14 @@
 #   make readme-check        run the demonstration and compare it with README.md
 #
 # PYTHON       the interpreter that makes the environment (3.11 or newer)
+# LAVIS_VENV   where `make lavis` puts LAVIS' environment
 # TORCH_INDEX  an extra package index that carries CPU builds of torch. A plain install brings several GB of
 #              CUDA libraries: outside of an environment that knows better, use
 #                make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 PYTHON ?= python3
 VENV ?= .venv
+LAVIS_VENV ?= .venv-lavis
 TORCH_INDEX ?=
 EXTRAS := local,perception,tables,see,dedup,embeddings,train,tensorboard,evaluate,demo,dev
 BIN := $(VENV)/bin
@@ -27,10 +30,10 @@ LAVIS_APART = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_pa
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow check format readme readme-check bench-generation bench-sources bench-training bench-training-gpu clean
+.PHONY: help demo test test-slow lavis check format readme readme-check bench-generation bench-sources bench-training bench-training-gpu clean
 
 help:
-	@sed -n '3,17s/^# \{0,1\}//p' Makefile
+	@sed -n '3,19s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -65,6 +68,10 @@ readme: $(READY)
 
 readme-check: $(READY)
 	$(BIN)/python examples/demo/readme.py check
+
+lavis: $(READY)
+	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(BIN)/emovit_train setup-lavis --folder $(LAVIS_VENV)
+	EMOVIT_LAVIS=$(LAVIS_VENV) $(BIN)/python -m pytest -m lavis
 
 bench-generation: $(READY)
 	$(BIN)/python -m benchmarks.generation.measure all

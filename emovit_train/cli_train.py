@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from emogen.errors import InputError
+from emogen.terminal import say
 from emovit_train.options import takes_settings
 from emovit_train.settings import TrainSettings
 
 __all__ = ["train"]
+
+
+class Engine(StrEnum):
+    """Whose training loop runs."""
+
+    TORCH = "torch"
+    LAVIS = "lavis"
 
 
 @takes_settings
@@ -32,12 +42,24 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew, and replace a checkpoint that is in OUT already.")
     ] = False,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="Whose loop: torch, or lavis, that of LAVIS 1.0.2 in the environment that `setup-lavis` makes. "
+            "LAVIS takes checkpoints of the FlanT5 kind and lists exported as instructblip, crops images its own way, "
+            "and knows the schedule lavis_epoch only; no Vicuna, resume, held-out losses, clipping, half precision, "
+            "several GPUs."
+        ),
+    ] = Engine.TORCH,
 ) -> None:
     """Tune a model on instructions; the frozen parts are checked to be untouched.
 
     Ctrl-C and SIGTERM end it after the step under way; the same command goes on from there, bit for bit. Several GPUs:
     torchrun --nproc-per-node 8 -m emovit_train train DATA --out OUT ...
     """
+    if engine is Engine.LAVIS:
+        _with_lavis(data, out, settings, images, overwrite=overwrite, resume=resume)
+        return
     from emovit_train.console import show_report
     from emovit_train.train import train as run
 
@@ -50,3 +72,16 @@ def train(
         report = run(data, out, settings, images=images, overwrite=overwrite, resume=resume)
     if is_first:
         show_report(report, out)
+
+
+def _with_lavis(
+    data: Path, out: Path, settings: TrainSettings, images: Path | None, *, overwrite: bool, resume: bool
+) -> None:
+    from emovit_train.lavis.engine import train_with_lavis
+
+    if resume:
+        raise InputError("LAVIS' runs do not go on", where="--resume", remedy="Begin anew, with --overwrite.")
+    report = train_with_lavis(data, out, settings, images=images, overwrite=overwrite)
+    say(f"trained    by LAVIS, {report.steps} steps over {report.rows} rows")
+    say(f"loss       {report.first_loss:.3f} -> {report.last_loss:.3f}, of the first and the last batch")
+    say(f"saved      {out}")
