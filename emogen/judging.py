@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
 
 from emogen.asking import Answered
 from emogen.backends import Backend
-from emogen.checks import Answer
+from emogen.checks import Answer, Example
 from emogen.checks.findings import Examiner
 from emogen.checks.refusal import refusal_in
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
@@ -16,6 +17,7 @@ from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstructio
 from emogen.prompts import Context
 from emogen.resources import sha256_text
 from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample
+from emogen.seeds import Seed
 from emogen.sight import UNREADABLE_IMAGE, Sight
 
 __all__ = [
@@ -88,10 +90,16 @@ class Judge:
 
     Args:
         checks: What each check leads to, and its thresholds.
+        seeds: Returns the seed examples of an instruction type, of which an answer's provenance names those that
+            its prompt showed.
     """
 
-    def __init__(self, checks: CheckSettings = DEFAULT_CHECKS) -> None:
+    def __init__(
+        self, checks: CheckSettings = DEFAULT_CHECKS, seeds: Callable[[str], Sequence[Seed]] = lambda _: ()
+    ) -> None:
         self._examiner = Examiner(checks)
+        self._seeds = seeds
+        self._examples: dict[str, dict[str, Example]] = {}
 
     def __call__(
         self, record: ImageRecord, kind: AskedInstruction, completion: Completion, provenance: Provenance
@@ -113,7 +121,14 @@ class Judge:
         if isinstance(turns, Unreadable):
             return reject("parse", _cause(completion) or turns.reason, turns.detail)
         findings, scores = self._examiner.examine(
-            Answer(record, kind.name, turns, completion, bool(provenance.images))
+            Answer(
+                record,
+                kind.name,
+                turns,
+                completion,
+                bool(provenance.images),
+                self._shown(kind.name, provenance.seed_ids),
+            )
         )
         for finding in findings:
             if finding.action == "reject":
@@ -126,6 +141,18 @@ class Judge:
             scores=scores,
             provenance=provenance,
         )
+
+    def _shown(self, instruction: str, seed_ids: Sequence[str]) -> Sequence[Example]:
+        """Return the seed examples of these ids that are known."""
+        if seed_ids and instruction not in self._examples:
+            self._examples[instruction] = {
+                seed.id: Example(
+                    seed.id, (text for turn in seed.turns for text in (turn.question, turn.answer))
+                )
+                for seed in self._seeds(instruction)
+            }
+        known = self._examples.get(instruction, {})
+        return [known[seed_id] for seed_id in seed_ids if seed_id in known]
 
 
 def _cause(completion: Completion) -> str | None:

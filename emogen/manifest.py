@@ -63,6 +63,11 @@ def manifest_of(settings: RunSettings, backend: Backend | None, renderer: Prompt
         "notice": backend.notice if backend else "",
         "templates": {name: renderer.template_sha256(name, guided=guided) for name in asked},
         "seeds": {name: renderer.seeds_sha256(name) for name in asked},
+        # What was shown is needed again where answers are compared with it, long after a user's folder was edited.
+        "seed_examples": {
+            name: [seed.model_dump(mode="json", exclude_defaults=True) for seed in renderer.seeds(name)]
+            for name in asked
+        },
         "examples": renderer.examples,
         "seed": renderer.seed,
         "settings": kept(settings, out),

@@ -86,15 +86,16 @@ async def generate(
         asker = Asker(asked, Admission(Limits(in_flight=asked.in_flight)))
     if asker is None and any(kind.asks_model for kind in kinds):
         raise InputError("no backend given", remedy="Name one, or make only the categorical type.")
+    renderer = renderer or PromptRenderer()
     try:
         work = _Work(
             _pairs(records, kinds, skip),
             asker,
-            renderer or PromptRenderer(),
+            renderer,
             corrections,
             tokens_per_row,
             sight,
-            Judge(checks),
+            Judge(checks, renderer.seeds),
             HOPELESS_AFTER_RESUMED if skip else HOPELESS_AFTER,
         )
         async with aclosing(work.outcomes()) as outcomes:

@@ -28,7 +28,7 @@ from emogen.guides import GuideRenderer
 from emogen.own_files import refuse_unknown_blocks
 from emogen.resources import bundled_dir, search_path, sha256_text
 from emogen.schemas import Attributes, ImageInput, ImageRecord, Message, Prompt, Turn, TurnKind
-from emogen.seeds import DEFAULT_EXAMPLES, Seed, attribute_texts, read_models, seeded_choice
+from emogen.seeds import DEFAULT_EXAMPLES, Seed, attribute_texts, read_seeds, seeded_choice
 
 __all__ = ["DEFAULT_CONTEXT", "Context", "PromptRenderer"]
 
@@ -249,8 +249,8 @@ class PromptRenderer:
     def seeds(self, instruction: str) -> tuple[Seed, ...]:
         """Return all seed examples of an instruction type, validated."""
         if instruction not in self._seeds:
-            lines = read_models(self._find(self._seed_folders, f"{instruction}.jsonl"), Seed)
-            self._seeds[instruction] = tuple(lines)
+            path = self._find(self._seed_folders, f"{instruction}.jsonl")
+            self._seeds[instruction] = tuple(read_seeds(path))
         return self._seeds[instruction]
 
     def seeds_sha256(self, instruction: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +15,10 @@ from emogen.instructions import AskedInstruction, DirectInstruction
 from emogen.journal import Entry, Journal
 from emogen.judging import Judge, Outcome, direct_outcome, instruction, provenance_after
 from emogen.marks import unmarked
+from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageRecord, Provenance, Sample
+from emogen.seeds import Seed
+from emogen.settings import RunSettings
 from emogen.settings.keeping import restored
 from emogen.store import JOURNAL, SAMPLES, read_manifest, read_rejections, read_samples, rewrite
 
@@ -45,14 +48,20 @@ def rebuild(run: Path, checks: CheckSettings | None = None) -> tuple[Counter[str
     path = run / JOURNAL
     if not path.is_file():
         raise InputError("has no journal", where=run, remedy="Name a run folder that asked a model.")
+    manifest = read_manifest(run) or {}
+    told = restored(manifest["settings"], run) if manifest.get("settings") else None
     with Journal(path) as journal:
-        outcomes = _rebuilt(run, journal, Judge(checks or _checks_of(run)))
+        judge = Judge(checks or (told.checks if told else DEFAULT_CHECKS), _seeds_of(manifest, told))
+        outcomes = _rebuilt(run, journal, judge)
         return rewrite(run, outcomes, checks=checks.model_dump(mode="json") if checks else None)
 
 
-def _checks_of(run: Path) -> CheckSettings:
-    told = (read_manifest(run) or {}).get("settings")
-    return restored(told, run).checks if told else DEFAULT_CHECKS
+def _seeds_of(manifest: Mapping[str, Any], told: RunSettings | None) -> Callable[[str], Sequence[Seed]]:
+    """Return the seed examples that the manifest keeps; those that the run was told of, where it keeps none."""
+    kept = manifest.get("seed_examples")
+    if kept is None:
+        return PromptRenderer(seeds=told.prompts.seeds if told else None).seeds
+    return lambda instruction: [Seed.model_validate(seed) for seed in kept.get(instruction, ())]
 
 
 def _rebuilt(run: Path, journal: Journal, judge: Judge) -> Iterator[Outcome]:

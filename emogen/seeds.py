@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from emogen.errors import InputError, shorten
 from emogen.schemas import Attributes, Turn
 
-__all__ = ["DEFAULT_EXAMPLES", "Seed", "attribute_texts", "plain_words", "read_models", "seeded_choice"]
+__all__ = [
+    "DEFAULT_EXAMPLES",
+    "Seed",
+    "attribute_texts",
+    "plain_words",
+    "read_models",
+    "read_seeds",
+    "seeded_choice",
+]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -88,3 +96,19 @@ def read_models(path: Path, model: type[M]) -> Iterator[M]:
                 where=f"{path}:{number}",
                 remedy="Mend this line.",
             ) from error
+
+
+def read_seeds(path: Path) -> Iterator[Seed]:
+    """Yield the seed examples of a file.
+
+    Raises:
+        InputError: a line is no seed example, or two have the same id.
+    """
+    seen: set[str] = set()
+    for seed in read_models(path, Seed):
+        if seed.id in seen:
+            raise InputError(
+                f"two seed examples have the id {seed.id!r}", where=path, remedy="Give each its own."
+            )
+        seen.add(seed.id)
+        yield seed

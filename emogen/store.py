@@ -145,7 +145,7 @@ class RunFolder:
         )
         if "dedup" in before:
             self.manifest["dedup"] = before["dedup"]
-        for key in PER_TYPE:
+        for key in (*PER_TYPE, "seed_examples"):
             self.manifest[key] = {**(before.get(key) or {}), **(self.manifest.get(key) or {})}
         was, now = before.get("settings"), self.manifest.get("settings")
         if was and now:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -80,9 +81,16 @@ def address_of(text: str, named_by: str = "--base-url") -> str:
         )
     if not whole or parts.query or parts.fragment:
         raise InputError(
-            f"not an address: {shorten(url)!r}", where=named_by, remedy="Write it as http://host:port/v1."
+            f"not an address: {shorten(_without_secrets(url))!r}",
+            where=named_by,
+            remedy="Write it as http://host:port/v1.",
         )
     return url
+
+
+def _without_secrets(url: str) -> str:
+    """Cut out what may be a password or a key: the name before the host, and all behind a question mark or a hash."""
+    return re.sub(r"[?#].+", "…", re.sub(r"[^/]*@", "…@", url), flags=re.DOTALL)
 
 
 def key_in(variable: str) -> str:

@@ -7,7 +7,7 @@ A check is a function of an answer and of its own settings that yields what it s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from emogen.registry import Registry
 from emogen.schemas import Completion, ImageRecord, Turn, TurnKind
 
-__all__ = ["CHECKS", "Answer", "Check", "Fault", "Said", "Score", "Text"]
+__all__ = ["CHECKS", "Answer", "Check", "Example", "Fault", "Said", "Score", "Text", "runs"]
 
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
@@ -56,6 +56,32 @@ class Said:
         self.answer = Text(turn.answer)
 
 
+class Example:
+    """A seed example as checks read it: made once, and asked about each answer to a prompt that showed it.
+
+    Args:
+        name: The seed's id.
+        texts: All that it has an answer say: its questions and answers.
+    """
+
+    def __init__(self, name: str, texts: Iterable[str]) -> None:
+        self.name = name
+        self._texts = [Text(text).words for text in texts]
+        self.words = frozenset(word for words in self._texts for word in words)
+        self._runs: dict[int, frozenset[tuple[str, ...]]] = {}
+
+    def runs(self, length: int) -> frozenset[tuple[str, ...]]:
+        """Return each run of `length` words that stand side by side in it."""
+        if length not in self._runs:
+            self._runs[length] = frozenset(run for words in self._texts for run in runs(words, length))
+        return self._runs[length]
+
+
+def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    """Yield the runs of `length` of these words, by the place of their first."""
+    return zip(*(words[begin:] for begin in range(length)), strict=False)
+
+
 @dataclass(frozen=True)
 class Answer:
     """A parsed answer with what it was made from.
@@ -66,6 +92,7 @@ class Answer:
         turns: What was read.
         completion: What it was read from.
         image_seen: Whether the model saw the image itself.
+        examples: The seed examples that the prompt showed.
     """
 
     record: ImageRecord
@@ -73,6 +100,7 @@ class Answer:
     turns: Sequence[Turn]
     completion: Completion
     image_seen: bool = False
+    examples: Sequence[Example] = ()
 
     @cached_property
     def lower(self) -> str:
@@ -114,6 +142,7 @@ CHECKS: Registry[Check] = Registry(
         "refusal": "emogen.checks.refusal:check",
         "length": "emogen.checks.length:check",
         "source_leak": "emogen.checks.source_leak:check",
+        "seed_copy": "emogen.checks.seed_copy:check",
         "label_conflict": "emogen.checks.label_conflict:check",
         "question_leak": "emogen.checks.question_leak:check",
         "ungrounded": "emogen.checks.ungrounded:check",

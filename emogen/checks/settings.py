@@ -35,6 +35,7 @@ __all__ = [
     "OtherCheck",
     "QuestionLeak",
     "Refusal",
+    "SeedCopy",
     "SourceLeak",
     "Truncated",
     "Ungrounded",
@@ -172,6 +173,21 @@ class SourceLeak(OneCheck):
     where: ClassVar = "checks.source_leak"
 
 
+class SeedCopy(OneCheck):
+    """A turn repeats what a seed example says of another picture.
+
+    Attributes:
+        run_words: What is no shorter than so many words side by side is a repetition.
+        most_copied_words: So many words a turn may repeat that say something which its record does not. Our examples
+            said of another picture have 3 or more in a basic answer and 15 or more in a longer one; the honest answers
+            of the tests have none, and beside 31 others of their own kind instead of two examples at most 2.
+    """
+
+    where: ClassVar = "checks.seed_copy"
+    run_words: Annotated[int, Field(ge=1, le=20)] = 4
+    most_copied_words: Count = 2
+
+
 class LabelConflict(OneCheck):
     """The text denies the labelled emotion, or claims another one."""
 
@@ -212,6 +228,7 @@ class CheckSettings(_Table):
     refusal: Refusal = Refusal()
     length: Length = Length()
     source_leak: SourceLeak = SourceLeak()
+    seed_copy: SeedCopy = SeedCopy()
     label_conflict: LabelConflict = LabelConflict()
     question_leak: QuestionLeak = QuestionLeak()
     ungrounded: Ungrounded = Ungrounded()

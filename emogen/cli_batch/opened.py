@@ -83,14 +83,14 @@ def rows_of(
     plans: Plans | None,
 ) -> Rows:
     """Return the rows of a run; what there is not yet (in a trial) is None."""
-    records = dataset.records()
+    records, renderer = dataset.records(), renderer_of(settings)
     return Rows(
         folder.unchanged(records) if folder else records,
         [instruction(name) for name in settings.types],
         skip=folder.done if folder else (),
         backend=backend,
-        renderer=renderer_of(settings),
-        judge=Judge(settings.checks),
+        renderer=renderer,
+        judge=Judge(settings.checks, renderer.seeds),
         corrections=settings.corrections,
         tokens_per_row=settings.limits.tokens_per_row,
         sight=sight_of(settings),

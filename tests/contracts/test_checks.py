@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emogen.checks import CHECKS, Answer, Fault, Score
+from emogen.checks import CHECKS, Answer, Example, Fault, Score
 from emogen.checks.settings import DEFAULT_CHECKS, OtherCheck
 from emogen.instructions import INSTRUCTIONS
 from emogen.schemas import Completion, ImageRecord, Turn
@@ -42,6 +42,7 @@ answers = st.builds(
     completion=st.builds(
         lambda text, reason: Completion(text=text, model="m", finish_reason=reason), texts, texts
     ),
+    examples=st.lists(st.builds(Example, words, st.lists(texts, max_size=2)), max_size=2),
 )
 
 
@@ -89,7 +90,8 @@ def test_a_check_takes_time_in_proportion(reason: str, unit: str) -> None:
     turn = Turn(question=text, answer=text, kind="reasoning")
     record = ImageRecord(id="a", image="a.jpg", emotion="fear")
     begin_s = time.process_time()
-    run(reason, Answer(record, "reasoning", (turn,), Completion(text=text, model="m")))
+    completion = Completion(text=text, model="m")
+    run(reason, Answer(record, "reasoning", (turn,), completion, examples=[Example("a", [text])]))
     assert time.process_time() - begin_s < 2
 
 

@@ -339,6 +339,16 @@ SEED = {
 }
 
 
+def test_seeds_have_ids_of_their_own(files: Callable[[str, str], Path]) -> None:
+    """Of two examples with the same id one would be shown in the other's place: the file is refused."""
+    seed = PromptRenderer().seeds("reasoning")[0].model_dump_json()
+    folder = files("reasoning.jsonl", f"{seed}\n{seed}\n")
+    with pytest.raises(
+        InputError, match=r"reasoning\.jsonl: two seed examples have the id 'station-farewell'"
+    ):
+        PromptRenderer(seeds=folder).seeds("reasoning")
+
+
 def test_a_users_seeds_replace_ours(files: Callable[[str, str], Path]) -> None:
     """The examples shown are the user's, blank lines do not count, and the hash follows."""
     folder = files("reasoning.jsonl", f"\ufeff\n{json.dumps(SEED)}\n\n")

@@ -210,3 +210,36 @@ def test_by_other_checks(make: Make, emogen: Emogen, tmp_path: Path, stub: OpenA
     ran = emogen("rebuild", run, "--config", tmp_path / "plain.yaml")
     assert ran.code == 2
     assert "plain.yaml:2: checks.lenght: unknown check 'lenght'. Did you mean 'length'?" in ran.err
+
+
+SEEDS = """\
+{"id": "swing", "caption": "An empty swing hangs over a puddle.", "emotion": "sadness", "turns": [{"kind": \
+"reasoning", "question": "What is missing here?", "answer": "Children are missing under this rusty old swing, and the \
+silent playground around it seems to wait for their laughter."}]}
+"""
+COPIED = {
+    "question": "What is missing here?",
+    "answer": "The rocket stands alone. Children are missing under this rusty old swing, and it waits.",
+}
+
+
+def test_copies_are_known_long_after(make: Make, stub: OpenAIStub, tmp_path: Path) -> None:
+    """What an answer repeats of an example of the user's is found again when that file is long gone."""
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    (seeds / "reasoning.jsonl").write_text(SEEDS)
+    stub.plan = [Reply(text=json.dumps(COPIED))]
+    run = make("--types", "reasoning", "--seeds", seeds, "--in-flight", 1)
+    (rejection,) = rows(run / "rejections.jsonl")
+    assert rejection["reason"] == "seed_copy"
+    assert "'swing'" in rejection["detail"]
+    assert json.loads(rejection["raw_answer"]) == COPIED
+    assert [row["scores"]["seed_copy"] for row in rows(run / "samples.jsonl")] == [0, 0]
+
+    (seeds / "reasoning.jsonl").unlink()
+    seeds.rmdir()
+    before = lines(run)
+    rebuild(run)
+    assert {name: sorted(found) for name, found in lines(run).items()} == {
+        name: sorted(found) for name, found in before.items()
+    }

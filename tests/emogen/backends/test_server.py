@@ -27,6 +27,24 @@ def test_password_in_the_address() -> None:
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://host/v1?key={SECRET}",
+        f"http://host/v1#{SECRET}",
+        f"me:{SECRET}@host/v1",
+        f"ftp://{SECRET}@host/v1?k={SECRET}",
+        f"http://me:{SECRET}@host:port/v1",
+    ],
+)
+def test_a_secret_in_what_is_no_address(url: str) -> None:
+    """What may be a password or a key is not repeated by the refusal, which shows the rest."""
+    with pytest.raises(InputError, match=r"--base-url: .*") as caught:
+        open_backend("openai:m", BackendOptions(base_url=url))
+    assert SECRET not in str(caught.value)
+    assert "host" in str(caught.value)
+
+
 def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a key, and with one that cannot be one, the variable is named and the value is not."""
     with pytest.raises(CredentialError, match=r"no key in the environment variable OPENAI_API_KEY.*export"):

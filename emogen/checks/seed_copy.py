@@ -1,0 +1,113 @@
+"""The answer repeats what a seed example says of another picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Final
+
+from emogen.checks import Answer, Example, Fault, Score, Text
+from emogen.checks.settings import SeedCopy
+from emogen.errors import shorten
+from emogen.schemas import ImageRecord
+
+__all__ = ["check"]
+
+# "s" and "ll" are what is left of "bird's" and "they'll".
+SHORT: Final = 2
+STEM: Final = 5
+# The words of grammar, of any argument, and of looking at pictures: they say nothing of what is in one.
+_SAYS_NOTHING: Final = frozenset(
+    """
+    about above act add adds after again all almost already also although always among and another any anybody anything
+    are around away because been before behind being below between both but can cannot come comes could did different
+    does doing done down each else even every everybody everything eye feel feeling feels felt few for from gets give
+    gives given goes had has have her here him his how image images into its itself just kind less let like likely
+    little look looking looks made make makes making many may might moment mood more most much must near never nobody
+    none not nothing now off often once one only open other others our out over own part perhaps photo photograph
+    picture pictures put quite rather reads same say says scene see seem seems seen sense several shape she should show
+    shown shows side since some somebody someone something still such suggests take taken tell tells than that the
+    their them then there these they thing things think this those though through thus time times together too towards
+    turn turns two under until upon used very view viewer viewers visible was way well were what when where which while
+    who whoever whole why will with within without would yes yet you
+    """.split()  # noqa: SIM905 - as a list of 200 literals nobody could read it
+)
+# What a number in the record says in words.
+_BRIGHTNESS: Final = "bright brightly brightness dark darkness dim light lights lit"
+_COLORFULNESS: Final = (
+    "color colored colorful colors colour coloured colourful colours grey gray muted strong"
+)
+
+
+def check(answer: Answer, settings: SeedCopy) -> Iterator[Fault | Score]:
+    """The answer repeats words of a seed example about things that its own record does not have."""
+    if not answer.examples:
+        return
+    length, most = settings.run_words, 0
+    for turn in answer.said if _has_any(answer, length) else ():
+        repeated = [
+            stretch
+            for part in (turn.question, turn.answer)
+            for stretch in _repeated(part.words, answer.examples, length)
+        ]
+        copied = len(_without_support(repeated, answer.record))
+        most = max(most, copied)
+        if copied > settings.most_copied_words:
+            longest = max(repeated, key=len)
+            source = _source(tuple(longest[:length]), answer.examples)
+            yield Fault(f"repeats {shorten(' '.join(longest))!r} of the seed example {source!r}", turn)
+    yield Score(most)
+
+
+def _has_any(answer: Answer, length: int) -> bool:
+    """Whether a run of an example may be in the answer: mostly there is none, and this finds it out in one go."""
+    words: list[str] = []
+    for turn in answer.said:
+        # What stands between is no word, so that no run goes from one text into the next.
+        words += [*turn.question.words, "", *turn.answer.words, ""]
+    return any(True for example in answer.examples for _ in _places(words, example, length))
+
+
+def _places(words: Sequence[str], example: Example, length: int) -> Iterator[int]:
+    """Yield where runs of an example begin in these words."""
+    # Only where each of so many words in a row is one of the example's can there be a run, and that is rare.
+    is_known = bytes(map(example.words.__contains__, words))
+    all_known = b"\1" * length
+    begin = is_known.find(all_known)
+    while begin >= 0:
+        if tuple(words[begin : begin + length]) in example.runs(length):
+            yield begin
+        begin = is_known.find(all_known, begin + 1)
+
+
+def _repeated(words: Sequence[str], examples: Sequence[Example], length: int) -> Iterator[Sequence[str]]:
+    """Yield the stretches of a text that are made of runs of examples."""
+    is_repeated = [False] * len(words)
+    for example in examples:
+        for begin in _places(words, example, length):
+            is_repeated[begin : begin + length] = [True] * length
+    for repeated, places in groupby(range(len(words)), is_repeated.__getitem__):
+        if repeated:
+            yield [words[place] for place in places]
+
+
+def _source(run: tuple[str, ...], examples: Sequence[Example]) -> str:
+    return next(example.name for example in examples if run in example.runs(len(run)))
+
+
+def _without_support(stretches: Sequence[Sequence[str]], record: ImageRecord) -> list[str]:
+    """Return the words that say something of a picture, and not of this one."""
+    known = record.attributes
+    told = [record.caption, known.scene, *known.object, known.facial_expression, known.human_action]
+    told += [record.emotion, *record.labels]
+    told += [
+        _BRIGHTNESS if known.brightness is not None else "",
+        _COLORFULNESS if known.colorfulness is not None else "",
+    ]
+    supported = {word[:STEM] for text in told if text for word in Text(text).words}
+    return [
+        word
+        for stretch in stretches
+        for word in stretch
+        if len(word) > SHORT and word not in _SAYS_NOTHING and word[:STEM] not in supported
+    ]
