@@ -14,6 +14,7 @@ from emogen.cli_describe import describe
 from emogen.cli_export import export
 from emogen.cli_generate import generate
 from emogen.cli_records import records
+from emogen.cli_validate import validate
 from emogen.run_file import read_run_file
 from emogen.terminal import Version, run_app, say, show_counts
 
@@ -65,6 +66,7 @@ def rebuild(
 
 
 app.command()(export)
+app.command()(validate)
 
 
 @setup_app.command("local")

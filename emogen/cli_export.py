@@ -23,7 +23,11 @@ MEGABYTE: Final = 1_000_000
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder, or a file of samples.")],
     format: Annotated[
-        str, typer.Option("--format", help="emovit, instructblip, lavis-llava, llava, messages, sharegpt.")
+        str,
+        typer.Option(
+            "--format",
+            help="emovit, imagefolder, instructblip, lavis-llava, llava, messages, parquet, sharegpt, webdataset.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file or folder to write.")],
     turns: Annotated[

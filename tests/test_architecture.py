@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 PICTURE = [
     {"emogen", "__main__"},
     {"cli"},
-    {"cli_generate", "cli_batch", "cli_dedup", "cli_describe", "cli_records", "cli_export"},
+    {"cli_generate", "cli_batch", "cli_dedup", "cli_describe", "cli_records", "cli_export", "cli_validate"},
     {"cli_options", "cli_trial", "cli_data"},
     {"dedup", "describing"},
     {"pipeline", "rebuilding", "manifest", "recording", "setup_local", "batch"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,21 @@ ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 
 
+def run_commands(emogen: Emogen, guide: str) -> int:
+    """Run the commands of a guide in their order; return how many there are."""
+    commands = [
+        line
+        for block in BLOCK.findall((ROOT / "docs" / guide).read_text(encoding="utf-8"))
+        for line in block.splitlines()
+    ]
+    for command in commands:
+        program, *words = shlex.split(command)
+        assert program == "emogen"
+        ran = emogen(*words)
+        assert ran.code == 0, f"{command}\n{ran.err}"
+    return len(commands)
+
+
 def test_the_commands_of_the_data_guide(
     emogen: Emogen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -24,17 +40,7 @@ def test_the_commands_of_the_data_guide(
     monkeypatch.chdir(tmp_path)
     emoset_of(tmp_path / "EmoSet-118K", 4)
     Path("captions.json").write_text('{"awe_00000": "A bird."}')
-    commands = [
-        line
-        for block in BLOCK.findall((ROOT / "docs" / "data.md").read_text(encoding="utf-8"))
-        for line in block.splitlines()
-    ]
-    assert len(commands) >= 6
-    for command in commands:
-        program, *words = shlex.split(command)
-        assert program == "emogen"
-        ran = emogen(*words)
-        assert ran.code == 0, f"{command}\n{ran.err}"
+    assert run_commands(emogen, "data.md") >= 6
 
     def images(name: str) -> set[str]:
         return {json.loads(line)["image"] for line in Path(name).read_text().splitlines()}
@@ -58,10 +64,22 @@ def test_the_commands_of_the_perception_guide(
     Path("annotated.jsonl").write_text("\n".join(rows))
     tiny_models.blip2(Path("models/blip2-opt-2.7b"))
     tiny_models.clip(Path("models/clip-vit-large-patch14"))
-    guide = (ROOT / "docs" / "perception.md").read_text(encoding="utf-8")
-    for command in [line for block in BLOCK.findall(guide) for line in block.splitlines()]:
-        ran = emogen(*shlex.split(command)[1:])
-        assert ran.code == 0, f"{command}\n{ran.err}"
+    assert run_commands(emogen, "perception.md") >= 1
     record = json.loads(Path("tagged.jsonl").read_text().splitlines()[0])
     assert record["origin"]["caption"] == "model:blip2-opt-2.7b"
     assert Path("calibrated.jsonl").read_bytes() == Path("again.jsonl").read_bytes()
+
+
+def test_the_commands_of_the_exports_guide(
+    emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command of docs/exports.md runs on a run of the name that the guide gives it."""
+    monkeypatch.chdir(tmp_path)
+    records = records_file(3)
+    Path("photos").mkdir()
+    for number in range(3):
+        Path(f"photos/r{number}.jpg").write_bytes(b"\xff\xd8 %d" % number)
+    assert emogen("generate", records, "--types", "categorical", "--out", "runs/mine").code == 0
+    assert run_commands(emogen, "exports.md") >= 3
+    assert len(json.loads(Path("llava.json").read_bytes())) == 3
+    assert list(Path("shards").glob("train-000000.tar"))

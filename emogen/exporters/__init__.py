@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from emogen.registry import Registry
+from emogen.schemas import Split
 from emogen.stored import StoredTurn
 
 __all__ = [
@@ -44,6 +45,7 @@ class Example(NamedTuple):
         image: How the row names the image: a path with forward slashes.
         emotion: The labelled emotion.
         turns: Questions and answers, in dialogue order; at least one.
+        form: What every row of the export holds: a sample of one turn is a conversation among conversations.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Example(NamedTuple):
     image: str
     emotion: str | None
     turns: Sequence[StoredTurn]
+    form: Turns
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,19 @@ class Problem:
 
 
 class PlacedRow(NamedTuple):
-    """One row of a file that is there: where it stands, and what it is."""
+    """One row of a file that is there.
+
+    Attributes:
+        place: Where it stands: the file, with line or member, and row.
+        row: What it is.
+        split: The split whose part it stands in; None where the file is not one of an export's parts.
+        problems: What is wrong with how it lies there, whatever it says.
+    """
 
     place: str
     row: object
+    split: Split | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 class Part(Protocol):
@@ -177,10 +189,13 @@ EXPORTERS: Final[Registry[Callable[[], Exporter]]] = Registry(
     "emogen.exporters",
     {
         "emovit": "emogen.exporters.emovit:EmoVit",
+        "imagefolder": "emogen.exporters.imagefolder:ImageFolder",
         "instructblip": "emogen.exporters.instructblip:InstructBlip",
         "lavis-llava": "emogen.exporters.lavis_llava:LavisLlava",
         "llava": "emogen.exporters.llava:Llava",
         "messages": "emogen.exporters.messages:Messages",
+        "parquet": "emogen.exporters.parquet:Parquet",
         "sharegpt": "emogen.exporters.sharegpt:ShareGpt",
+        "webdataset": "emogen.exporters.webdataset:WebDataset",
     },
 )

@@ -20,9 +20,9 @@ def examples_of(sample: StoredSample, image: str, turns: Turns) -> list[Example]
     record, instruction, held = sample.record, sample.instruction, sample.turns
     name = f"{record.id}/{instruction}"
     if turns == "conversation" or len(held) == 1:
-        return [Example(name, record.id, instruction, 0, image, record.emotion, held)]
+        return [Example(name, record.id, instruction, 0, image, record.emotion, held, turns)]
     return [
-        Example(f"{name}/{number}", record.id, instruction, number, image, record.emotion, (turn,))
+        Example(f"{name}/{number}", record.id, instruction, number, image, record.emotion, (turn,), turns)
         for number, turn in enumerate(held)
     ]
 

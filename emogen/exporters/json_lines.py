@@ -54,8 +54,9 @@ class JsonLines(Layout):
 
     def read(self, path: Path) -> Iterator[PlacedRow]:
         """Yield the rows of a file, or of each file of an export."""
-        for file in part_files(path, ".jsonl"):
-            yield from read_json_lines(file)
+        for split, file in part_files(path, ".jsonl"):
+            for row in read_json_lines(file):
+                yield row._replace(split=split)
 
 
 def read_json_lines(path: Path) -> Iterator[PlacedRow]:

@@ -61,8 +61,9 @@ class JsonList(Layout):
 
     def read(self, path: Path) -> Iterator[PlacedRow]:
         """Yield the rows of a list, or of each list of an export."""
-        for file in part_files(path, ".json"):
-            yield from read_json_list(file)
+        for split, file in part_files(path, ".json"):
+            for row in read_json_list(file):
+                yield row._replace(split=split)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from emogen.exporters.images import check_images
 from emogen.exporters.json_lines import JsonLines
 from emogen.exporters.text import IMAGE_MARKS, check_text, check_unicode
 
-__all__ = ["Messages"]
+__all__ = ["Messages", "check_messages"]
 
 _ROLES: Final = ("user", "assistant")
 
@@ -53,12 +53,13 @@ class Messages:
             seen = "missing" if messages is None else shorten(repr(messages), 40)
             rule = f"must be a list of messages, not {seen}"
             return [*problems, Problem("messages", rule, "Write a question and its answer.")]
-        problems += _check_messages(messages)
+        problems += check_messages(messages)
         problems += _check_count(messages, len(images) if isinstance(images, list) else 0)
         return problems
 
 
-def _check_messages(messages: list[Any]) -> Iterator[Problem]:
+def check_messages(messages: list[Any]) -> Iterator[Problem]:
+    """Yield what is wrong with the messages of a row, at least one, images aside."""
     begin = int(isinstance(messages[0], dict) and messages[0].get("role") == "system")
     for index, message in enumerate(messages):
         field = f"messages[{index}]"

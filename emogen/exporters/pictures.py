@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emogen.errors import InputError, shorten
 from emogen.exporters import Images, Problem
+from emogen.exporters.image_bytes import file_begins_as_image
 from emogen.exporters.images import check_image, image_path, is_plain_path
 from emogen.schemas import Split
 
@@ -86,6 +87,9 @@ class Pictures:
         if not faults and self._images != "reference" and not self._is_file(path):
             rule = f"must be a file that is there, not {shorten(repr(written), 60)}"
             faults.append(Problem("image", rule, "Name the folder of the images by --image-root."))
+        if not faults and self._images == "embed" and not file_begins_as_image(self._root / path):
+            rule = f"must be an image, and {shorten(repr(written), 60)} does not begin as one"
+            faults.append(Problem("image", rule, "Replace the file."))
         name = written if self._images == "reference" else path
         if self._bare_names:
             name = posixpath.basename(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from emogen.errors import shorten
-from emogen.exporters import Exporter, Problem
+from emogen.exporters import Exporter, PlacedRow, Problem
 
 __all__ = ["RowCheck"]
 
@@ -17,9 +17,11 @@ class RowCheck:
         self._exporter = exporter
         self._seen: dict[Hashable, str] = {}
 
-    def problems(self, row: object, place: str) -> list[Problem]:
+    def problems(self, placed: PlacedRow) -> list[Problem]:
         """Return what is wrong with a row among those that came before it."""
-        problems = [problem.at(place) for problem in self._exporter.check_row(row)]
+        place, row = placed.place, placed.row
+        found = (*placed.problems, *self._exporter.check_row(row))
+        problems = [problem.at(place) for problem in found]
         key = self._key(row)
         if key is None:
             return problems

@@ -119,7 +119,7 @@ def test_a_good_sample_is_written_with_its_text_unaltered(
     assert (report.written, report.left_out) == (1, 0)
     assert sum(report.rows.values()) == (3 if kind == "single" else 1)
     assert validate(out, format) == []
-    rows = [row for _, row in EXPORTERS.get(format)().layout.read(out)]
+    rows = [placed.row for placed in EXPORTERS.get(format)().layout.read(out)]
     assert repr(rows).count(repr(text)[1:-1]) == 3
     assert "a.png" in repr(rows)
 
