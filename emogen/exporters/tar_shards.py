@@ -78,7 +78,7 @@ class TarShards:
             self._tar.close()
         else:
             with suppress(OSError):
-                self._tar.fileobj.close()  # type: ignore[union-attr]
+                self._tar.fileobj.close()
         self._tar = None
 
 

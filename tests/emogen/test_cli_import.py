@@ -1,0 +1,119 @@
+"""`emogen import`: from a file that somebody has to a run, and on from there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Emogen
+
+
+def row(question: str, answer: str, name: str = "a", **fields: Any) -> dict[str, Any]:
+    turns = [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]
+    return {"id": name, "image": f"photos/{name}.jpg", "conversations": turns, **fields}
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Callable[..., Path]:
+    def write(*rows: dict[str, Any]) -> Path:
+        path = tmp_path / "data" / "train.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]")
+        return path
+
+    return write
+
+
+GOOD = row(
+    "<image>\nWhy does it feel so?",
+    "The warm light and the open arms of the two children on the beach give a sense of ease and of play.",
+)
+
+
+LEAK = (
+    "As the caption says, the picture shows two children who run along a wide and sunny beach with open arms, "
+    "which is why the mood is light."
+)
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_file_is_converted(emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path) -> None:
+    """Import, then export in another format, with the images found beside the file."""
+    path = theirs(GOOD, row("Which emotion?", "Predict emotion: awe", "b"))
+    for name in "ab":
+        image = path.parent / "photos" / f"{name}.jpg"
+        image.parent.mkdir(exist_ok=True)
+        image.write_bytes(b"\xff\xd8 " + name.encode())
+    ran = emogen("import", path, "--format", "llava", "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    assert "kept 2: categorical 1, reasoning 1" in ran.out
+    ran = emogen("export", tmp_path / "run", "--format", "webdataset", "--out", tmp_path / "shards")
+    assert ran.code == 0, ran.err
+    assert emogen("validate", tmp_path / "shards", "--format", "webdataset").code == 0
+    manifest = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert manifest["imported"]["format"] == "llava"
+    assert (manifest["state"], manifest["image_root"]) == ("complete", "../data")
+
+
+def test_checks_reject_with_reasons(emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path) -> None:
+    """--checks tells what generated samples would be rejected for; without it everything is taken."""
+    path = theirs(GOOD, row("Why does the picture feel so light?", LEAK, "b"))
+    words = ("import", path, "--format", "llava", "--out", tmp_path / "run")
+    assert "kept 2" in emogen(*words).out
+    again = emogen(*words)
+    assert again.code == 2
+    assert "holds a run" in again.err
+    ran = emogen(*words, "--checks", "--overwrite")
+    assert ran.code == 0, ran.err
+    assert "kept 1" in ran.out
+    (rejected,) = rows_of(tmp_path / "run" / "rejections.jsonl")
+    assert (rejected["record_id"], rejected["stage"], rejected["reason"]) == ("b", "check", "source_leak")
+    assert "As the caption says" in rejected["raw_answer"]
+
+
+def test_rows_that_cannot_be_read_are_named(
+    emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The others are read; exit code 1; each is in rejections.jsonl with file, line and row."""
+    path = theirs(GOOD, *[row("Why?", "", str(number)) for number in range(12)])
+    ran = emogen("import", path, "--format", "llava", "--out", tmp_path / "run")
+    assert ran.code == 1
+    assert "kept 1: reasoning 1" in ran.out
+    assert "rejected 12: unreadable_row 12" in ran.out
+    assert f"{path}:3: row 1: conversations[1] must be text" in ran.err
+    assert "… and 2 more" in ran.err
+    assert len(rows_of(tmp_path / "run" / "rejections.jsonl")) == 12
+
+
+def test_images_of_an_emovit_export_are_found(
+    emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Where a folder images/ lies beside EmoVIT's list, its bare file names are in there."""
+    path = theirs({**GOOD, "image": "a.jpg"})
+    (path.parent / "images").mkdir()
+    assert emogen("import", path, "--format", "emovit", "--out", tmp_path / "run").code == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["image_root"] == "../data/images"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--format", "lava"], "Did you mean 'llava'"),
+        (["--format", "parquet"], "Known: emovit"),
+        (["--format", "llava", "--labels", "mikels"], "mikels-8"),
+    ],
+)
+def test_a_slip_is_answered_with_what_is_known(
+    emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path, words: list[str], said: str
+) -> None:
+    """A wrong value is refused with the right ones, and no run is made."""
+    ran = emogen("import", theirs(GOOD), "--out", tmp_path / "run", *words)
+    assert ran.code == 2
+    assert said in ran.err
+    assert not (tmp_path / "run").exists()
