@@ -13,6 +13,7 @@ from emogen.cli_dedup import dedup
 from emogen.cli_describe import describe
 from emogen.cli_export import export
 from emogen.cli_generate import generate
+from emogen.cli_import import import_file
 from emogen.cli_records import records
 from emogen.cli_validate import validate
 from emogen.run_file import read_run_file
@@ -67,6 +68,7 @@ def rebuild(
 
 app.command()(export)
 app.command()(validate)
+app.command("import")(import_file)
 
 
 @setup_app.command("local")
