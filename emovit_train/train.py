@@ -69,7 +69,6 @@ def train(
         CheckFailedError: a frozen tensor changed; no checkpoint was saved.
         Stopped: Ctrl-C or SIGTERM; checkpoint and state were saved, the report was not.
     """
-    writable_folder(out)
     require("matplotlib", extra="train", purpose="The loss curve")
     with open_ranks(settings.device) as ranks, _alone(out, ranks):
         state = _interrupted(out, overwrite=overwrite, resume=resume)
@@ -77,7 +76,10 @@ def train(
 
 
 def _alone(out: Path, ranks: Ranks) -> contextlib.AbstractContextManager[None]:
-    return locked(out, "folder") if ranks.is_first else contextlib.nullcontext()
+    if not ranks.is_first:
+        return contextlib.nullcontext()
+    writable_folder(out)
+    return locked(out, "folder")
 
 
 def _interrupted(out: Path, *, overwrite: bool, resume: bool) -> TrainingState | None:
@@ -235,8 +237,8 @@ def _no_number(broken: NoNumberError, step: int, saved: int | None, out: Path) -
     return EmovitError(
         f"the {broken.what} at step {step}, on rows of {shorten(', '.join(sorted(set(broken.rows))), 160)}; {kept}",
         where=out,
-        remedy="Look at these rows, or begin anew with a lower --lr, with --clip 1, or with another --frozen-dtype "
-        "than float16: --overwrite.",
+        remedy="The same command would meet it again. Look at these rows and leave them out, or begin anew with a "
+        "lower --lr, with --clip 1, or with another --frozen-dtype than float16: in another --out, or with --overwrite.",
     )
 
 
