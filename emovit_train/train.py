@@ -237,8 +237,8 @@ def _no_number(broken: NoNumberError, step: int, saved: int | None, out: Path) -
     return EmovitError(
         f"the {broken.what} at step {step}, on rows of {shorten(', '.join(sorted(set(broken.rows))), 160)}; {kept}",
         where=out,
-        remedy="The same command would meet it again. Look at these rows and leave them out, or begin anew with a "
-        "lower --lr, with --clip 1, or with another --frozen-dtype than float16: in another --out, or with --overwrite.",
+        remedy="The same command would meet it again. Look at these rows and leave them out, or begin anew, by "
+        "--overwrite, with a lower --lr, with --clip 1, or with another --frozen-dtype than float16.",
     )
 
 
