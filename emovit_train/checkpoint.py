@@ -20,7 +20,7 @@ from emovit_train.models import MODELS, ModelSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
 
 __all__ = [
     "CONFIG",
@@ -84,7 +84,7 @@ class CheckpointConfig(BaseModel):
 
 
 def save_checkpoint(
-    folder: Path, model: EmoVIT, trained_images: Iterable[str], made: Provenance | None = None
+    folder: Path, model: Assembly, trained_images: Iterable[str], made: Provenance | None = None
 ) -> CheckpointConfig:
     """Write the checkpoint; each file is replaced whole.
 
@@ -148,7 +148,7 @@ def read_config(folder: Path) -> CheckpointConfig:
     return config
 
 
-def load_checkpoint(folder: Path, *, untuned: bool = False) -> EmoVIT:
+def load_checkpoint(folder: Path, *, untuned: bool = False) -> Assembly:
     """Return the assembly in evaluation mode.
 
     Args:
@@ -170,12 +170,12 @@ def load_checkpoint(folder: Path, *, untuned: bool = False) -> EmoVIT:
     return model.eval()
 
 
-def saved_tensors(model: EmoVIT) -> dict[str, Tensor]:
+def saved_tensors(model: Assembly) -> dict[str, Tensor]:
     """Return name → tensor of what a checkpoint holds."""
     return {**model.trained_tensors(), **model.fitted_tensors()}
 
 
-def _check_base(config: CheckpointConfig, model: EmoVIT, folder: Path) -> None:
+def _check_base(config: CheckpointConfig, model: Assembly, folder: Path) -> None:
     shapes = {name: tuple(tensor.shape) for name, tensor in saved_tensors(model).items()}
     found = _base_sha256(model)
     changed = [part for part, digest in config.base_sha256.items() if found.get(part) != digest]
@@ -187,7 +187,7 @@ def _check_base(config: CheckpointConfig, model: EmoVIT, folder: Path) -> None:
         )
 
 
-def _base_sha256(model: EmoVIT) -> dict[str, str]:
+def _base_sha256(model: Assembly) -> dict[str, str]:
     # Computed tables (`fixed`) stay out: their last bits may differ between machines.
     left_out = {*model.fixed, *model.fitted_tensors()}
     frozen = {name: tensor for name, tensor in model.frozen_tensors().items() if name not in left_out}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from emovit_train.evaluation.evaluate import Evaluation
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
 
 __all__ = ["show_answers", "show_evaluation", "show_report", "show_scores"]
 
@@ -127,7 +127,7 @@ def show_answers(
             say(f"{photo}: {answer}")
 
 
-def _ranking(model: EmoVIT, features: Tensor, question: str, names: Sequence[str]) -> str:
+def _ranking(model: Assembly, features: Tensor, question: str, names: Sequence[str]) -> str:
     from emovit_train.predict import rank
 
     (scores,) = rank(model, features, [question], [categorical_answer(name) for name in names])

@@ -28,7 +28,7 @@ from emovit_train.precision import dtype_name, named_dtype
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
 
 __all__ = ["CacheKey", "FeatureCache", "cache_key"]
 
@@ -62,7 +62,7 @@ class CacheKey(BaseModel):
 
 
 def cache_key(
-    model: EmoVIT,
+    model: Assembly,
     *,
     augment: bool,
     seed: int,
@@ -102,7 +102,7 @@ class FeatureCache:
         InputError: the folder holds features of another key, or a shard is damaged.
     """
 
-    def __init__(self, folder: Path, model: EmoVIT, key: CacheKey) -> None:
+    def __init__(self, folder: Path, model: Assembly, key: CacheKey) -> None:
         writable_folder(folder)
         self._folder = folder
         self._model = model

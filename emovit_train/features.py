@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from emovit_train.images import Preprocessing
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
 
 __all__ = ["FreshViews", "ImageFeatures", "PoolFeatures", "ViewSource", "encode_views", "view_pixels"]
 
@@ -68,7 +68,7 @@ class FreshViews:
         seed: Of the run.
     """
 
-    def __init__(self, model: EmoVIT, *, augment: bool, seed: int) -> None:
+    def __init__(self, model: Assembly, *, augment: bool, seed: int) -> None:
         self._model = model
         self._augment = augment
         self._seed = seed
@@ -101,7 +101,9 @@ def view_pixels(preprocessing: Preprocessing, path: Path, seed: str | None) -> T
     return preprocessing.augmented(image, random.Random(f"view {seed} {name}"))
 
 
-def encode_views(model: EmoVIT, paths: Sequence[Path], pixels: Callable[[Path], Tensor]) -> Iterator[Tensor]:
+def encode_views(
+    model: Assembly, paths: Sequence[Path], pixels: Callable[[Path], Tensor]
+) -> Iterator[Tensor]:
     """Yield the features (N, D) of each photograph in order; files are decoded ahead, in threads."""
     import torch
 
@@ -136,7 +138,7 @@ class ImageFeatures:
         model: Whose encoder and preprocessing are used.
     """
 
-    def __init__(self, model: EmoVIT) -> None:
+    def __init__(self, model: Assembly) -> None:
         self._model = model
         self._known: dict[Path, Tensor] = {}
 

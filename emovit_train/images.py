@@ -28,17 +28,19 @@ CROP_TRIES: Final = 10
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a photograph becomes an encoder's input: squashed to a square, as in evaluation by LAVIS.
+    """How a photograph becomes an encoder's input: squashed to a square, as in evaluation by LAVIS, or its middle.
 
     Attributes:
         size: Height and width in pixels.
         mean: Of each RGB channel in 0 to 1, subtracted.
         std: Of each RGB channel, divided by.
+        middle: Take the square in the middle, as CLIP does, instead of squashing.
     """
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    middle: bool = False
 
     def __call__(self, image: Image) -> Tensor:
         """Return the (3, size, size) float32 tensor of an RGB image, resized with bicubic filtering."""
@@ -46,10 +48,21 @@ class Preprocessing:
         import torch
         from PIL.Image import Resampling
 
-        resized = image.resize((self.size, self.size), Resampling.BICUBIC)
+        square = (self.size, self.size)
+        resized = self._middle(image) if self.middle else image.resize(square, Resampling.BICUBIC)
         pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1).float() / 255
         mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
         return (pixels - mean) / std
+
+    def _middle(self, image: Image) -> Image:
+        from PIL.Image import Resampling
+
+        short = min(image.size)
+        # Rounded down, as transformers' CLIPImageProcessor does.
+        width, height = (self.size * side // short for side in image.size)
+        left, top = (width - self.size) // 2, (height - self.size) // 2
+        resized = image.resize((width, height), Resampling.BICUBIC)
+        return resized.crop((left, top, left + self.size, top + self.size))
 
     def augmented(self, image: Image, rng: random.Random) -> Tensor:
         """Return a random view, made as LAVIS makes them for training: a crop of half the area or more, or its mirror.

@@ -8,10 +8,9 @@ qformer_tokenizer/              of the Q-Former (BERT)
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -21,17 +20,13 @@ from emovit_train.images import Preprocessing
 from emovit_train.model import EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
 from emovit_train.precision import dtype_name, frozen_dtype
-from emovit_train.quiet import quiet_loading
 from emovit_train.text import TextCodec
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from emovit_train.transformers_folder import load_complete, read_json, token_id
 
 __all__ = ["KIND", "assemble", "load_whole", "read_codec", "read_preprocessing"]
 
 # InstructBLIP's Vicuna was pre-trained with the end-of-sentence token in front of the prompt as well.
 VICUNA_BOS: Final = "</s>"
-_STAYS_FLOAT32: Final = "_keep_in_fp32_modules_strict"
 _REMEDY: Final = "Name a folder laid out as instructblip-vicuna-7b on the Hugging Face Hub."
 
 
@@ -56,7 +51,7 @@ def assemble(spec: ModelSpec) -> EmoVIT:
         InputError: the folder is no such checkpoint, or not a whole one.
     """
     folder = Path(spec.folder or "")
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json", _REMEDY)
     if config.get("model_type") != "instructblip":
         raise InputError(
             f"not an InstructBLIP checkpoint but {shorten(config.get('model_type'))}",
@@ -100,24 +95,8 @@ def load_whole(folder: Path, dtype: torch.dtype | str) -> Any:
     """
     from transformers import InstructBlipForConditionalGeneration
 
-    # A class of its own only to name what stays float32: the frozen parts are then never held in full.
     bridge = {"qformer", "query_tokens", "language_projection", "post_layernorm"}
-    checkpoint: Any = type("Checkpoint", (InstructBlipForConditionalGeneration,), {_STAYS_FLOAT32: bridge})
-    try:
-        with quiet_loading():
-            model, info = checkpoint.from_pretrained(folder, dtype=dtype, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"the weights cannot be loaded: {shorten(error, 160)}", where=folder, remedy=_REMEDY
-        ) from error
-    # transformers fills what is missing with fresh random numbers (the queries with zeros), and goes on.
-    lost = sorted({*info["missing_keys"], *(str(key[0]) for key in info["mismatched_keys"])})
-    if lost:
-        raise InputError(
-            f"{len(lost)} tensors are missing or of another shape: {shorten(', '.join(lost), 120)}",
-            where=folder,
-            remedy="Fetch the checkpoint again, all of it.",
-        )
+    model = load_complete(InstructBlipForConditionalGeneration, folder, dtype, float32=bridge, remedy=_REMEDY)
     if dtype == torch.float16 and not _is_decoder_only(model):
         raise InputError(
             "T5 overflows in float16",
@@ -134,7 +113,7 @@ def read_preprocessing(folder: Path) -> Preprocessing:
         InputError: it is missing or incomplete.
     """
     file = folder / "preprocessor_config.json"
-    config = _read_json(file)
+    config = read_json(file, _REMEDY)
     try:
         height, width = config["size"]["height"], config["size"]["width"]
         if height != width:
@@ -163,7 +142,7 @@ def read_codec(folder: Path, text_config: Any, *, encoder_decoder: bool) -> Text
         instruction = AutoTokenizer.from_pretrained(folder / "qformer_tokenizer")
     except (OSError, ValueError) as error:
         raise InputError(f"no tokenizer: {shorten(error, 160)}", where=folder, remedy=_REMEDY) from error
-    eos = _id(words, words.eos_token if encoder_decoder else VICUNA_BOS, folder)
+    eos = token_id(words, words.eos_token if encoder_decoder else VICUNA_BOS, folder, _REMEDY)
     pad = text_config.pad_token_id
     if eos >= text_config.vocab_size:
         raise InputError(
@@ -177,28 +156,13 @@ def read_codec(folder: Path, text_config: Any, *, encoder_decoder: bool) -> Text
         opening=(),
         prompt_start=() if encoder_decoder else (eos,),
         prompt_end=(eos,) if encoder_decoder else (),
-        instruction_start=(_id(instruction, instruction.cls_token, folder),),
-        instruction_end=(_id(instruction, instruction.sep_token, folder),),
+        instruction_start=(token_id(instruction, instruction.cls_token, folder, _REMEDY),),
+        instruction_end=(token_id(instruction, instruction.sep_token, folder, _REMEDY),),
         eos_id=eos,
         # Padding is never looked at, but must have an embedding; early Vicunas call it -1.
         pad_id=pad if pad is not None and 0 <= pad < text_config.vocab_size else eos,
-        instruction_pad_id=_id(instruction, instruction.pad_token, folder),
+        instruction_pad_id=token_id(instruction, instruction.pad_token, folder, _REMEDY),
     )
-
-
-def _id(tokenizer: PreTrainedTokenizerBase, token: str | None, folder: Path) -> int:
-    number = tokenizer.get_vocab().get(str(token))
-    if number is None:
-        raise InputError(f"a tokenizer lacks the token {token!r}", where=folder, remedy=_REMEDY)
-    return int(number)
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError("this file is missing or no JSON", where=file, remedy=_REMEDY) from error
-    return value if isinstance(value, dict) else {}
 
 
 # InstructBLIP's own: 1e-5 and 0.05; four epochs as EmoVIT's released settings have it.

@@ -1,4 +1,4 @@
-"""Which assemblies there are: `--model nano`, or `--model path/to/folder` of an InstructBLIP checkpoint.
+"""Which assemblies there are: `--model nano`, or `--model path/to/folder` of an InstructBLIP or LLaVA checkpoint.
 
 Another package adds one of its own under `[project.entry-points."emovit_train.models"]`.
 """
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from emogen.errors import InputError
 from emogen.registry import Registry
+from emovit_train.transformers_folder import model_type
 
 if TYPE_CHECKING:
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
 
-__all__ = ["MODELS", "ModelKind", "ModelSpec", "TuningDefaults", "resolve_model"]
+__all__ = ["FOLDER_KINDS", "MODELS", "ModelKind", "ModelSpec", "TuningDefaults", "resolve_model"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class ModelSpec:
         frozen_dtype: Number format of the frozen parts, see `emovit_train.precision`.
         text_norm: What becomes of texts before they are tokenised, see `emovit_train.text.TextCodec`.
         context: What precedes each instruction: `none`, or the `caption` of its image.
+        lora_rank: Of low-rank additions to the language model, for kinds that have them.
     """
 
     kind: str
@@ -59,6 +61,7 @@ class ModelSpec:
     frozen_dtype: str = "auto"
     text_norm: Literal["raw", "lavis"] = "raw"
     context: Literal["none", "caption"] = "none"
+    lora_rank: int = 16
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class ModelKind:
         defaults: See `TuningDefaults`.
     """
 
-    assemble: Callable[[ModelSpec], EmoVIT]
+    assemble: Callable[[ModelSpec], Assembly]
     defaults: TuningDefaults
 
 
@@ -80,28 +83,40 @@ MODELS: Final[Registry[ModelKind]] = Registry(
     {
         "nano": "emovit_train.nano:KIND",
         "instructblip": "emovit_train.instructblip:KIND",
+        "llava": "emovit_train.llava:KIND",
     },
 )
 
 
-def resolve_model(name: str) -> tuple[str, str | None]:
+# Kinds that read a checkpoint folder, with the name of one on the Hugging Face Hub.
+FOLDER_KINDS: Final = {"instructblip": "instructblip-vicuna-7b", "llava": "llava-1.5-7b-hf"}
+
+
+def resolve_model(name: str, arch: str = "auto") -> tuple[str, str | None]:
     """Read `--model`: return the kind's name and, where `name` is one, the checkpoint folder.
+
+    Args:
+        name: A known model or a folder.
+        arch: The kind of a folder's checkpoint; `auto` reads it in the folder.
 
     Raises:
         UnknownNameError: neither a known model nor a folder.
         InputError: it looks like a folder that is not there.
     """
-    if Path(name).is_dir():
-        return "instructblip", str(Path(name).resolve())
+    folder = Path(name)
+    if folder.is_dir():
+        # What a folder without a readable configuration lacks, the kind says that reads it.
+        kind = model_type(folder) if arch == "auto" else arch
+        return kind if kind in FOLDER_KINDS else "instructblip", str(folder.resolve())
     if "/" in name or "\\" in name:
         raise InputError(
             f"no such folder: {name}", where="--model", remedy="Name a checkpoint folder, or: nano."
         )
-    if name == "instructblip":
+    if name in FOLDER_KINDS:
         raise InputError(
-            "instructblip is read from a checkpoint folder",
+            f"{name} is read from a checkpoint folder",
             where="--model",
-            remedy="Name the folder: --model path/to/instructblip-vicuna-7b",
+            remedy=f"Name the folder: --model path/to/{FOLDER_KINDS[name]}",
         )
     MODELS.get(name)
     return name, None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from emovit_train.features import ImageFeatures, PoolFeatures
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
 
 __all__ = ["MEASURED_ROWS", "Example", "answer_losses", "asked_of", "cut_parts", "encode_rows", "mean_loss"]
 
@@ -34,12 +34,12 @@ class Example:
     text: EncodedText
 
 
-def encode_rows(model: EmoVIT, rows: Sequence[Row]) -> list[Example]:
+def encode_rows(model: Assembly, rows: Sequence[Row]) -> list[Example]:
     """Return the rows with their tokens; the context comes first where the model is tuned with one."""
     return [Example(row, model.codec.encode(asked_of(model, row), row.answer)) for row in rows]
 
 
-def asked_of(model: EmoVIT, row: Row) -> str:
+def asked_of(model: Assembly, row: Row) -> str:
     """Return what the model is asked in a row: its question, after the context that the model is tuned with."""
     return with_context(row.question, row.context) if model.spec.context == "caption" else row.question
 
@@ -50,7 +50,7 @@ def cut_parts(examples: Iterable[Example]) -> dict[str, int]:
 
 
 def answer_losses(
-    model: EmoVIT, features: ImageFeatures | PoolFeatures, examples: Sequence[Example]
+    model: Assembly, features: ImageFeatures | PoolFeatures, examples: Sequence[Example]
 ) -> Tensor:
     """Return -log p of every answer token and EOS of the examples: (tokens,), in nats."""
     batch = collate([example.text for example in examples], model.codec).to(model.device)
@@ -61,7 +61,7 @@ def answer_losses(
 
 
 @torch.no_grad()
-def mean_loss(model: EmoVIT, features: ImageFeatures, examples: Sequence[Example]) -> float:
+def mean_loss(model: Assembly, features: ImageFeatures, examples: Sequence[Example]) -> float:
     """Return the mean loss per answer token over the examples, or over a fixed choice of many; NaN of none."""
     chosen = list(examples)
     if len(chosen) > MEASURED_ROWS:

@@ -13,7 +13,7 @@ from emovit_train.decoding import GREEDY, Decoding
 from emovit_train.text import TextBatch, collate
 
 if TYPE_CHECKING:
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
 
 __all__ = ["Ranked", "generate", "rank"]
 
@@ -40,7 +40,7 @@ class Ranked:
 
 @torch.no_grad()
 def generate(
-    model: EmoVIT,
+    model: Assembly,
     features: Tensor,
     questions: Sequence[str],
     *,
@@ -65,7 +65,7 @@ def generate(
 
 @torch.no_grad()
 def rank(
-    model: EmoVIT, features: Tensor, questions: Sequence[str], candidates: Sequence[str]
+    model: Assembly, features: Tensor, questions: Sequence[str], candidates: Sequence[str]
 ) -> list[list[Ranked]]:
     """Score every candidate answer to every question; image and question are read once for all candidates.
 
@@ -90,7 +90,7 @@ def rank(
 
 
 def _asked(
-    model: EmoVIT, features: Tensor, questions: Sequence[str], at_once: int
+    model: Assembly, features: Tensor, questions: Sequence[str], at_once: int
 ) -> Iterator[tuple[Tensor, TextBatch]]:
     rows = [model.codec.encode_question(question) for question in questions]
     for start in range(0, len(rows), at_once):

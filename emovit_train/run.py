@@ -22,7 +22,7 @@ from emovit_train.objective import Example, encode_rows, mean_loss
 from emovit_train.predict import generate
 
 if TYPE_CHECKING:
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
     from emovit_train.ranks import Ranks
     from emovit_train.settings import TrainSettings
 
@@ -77,7 +77,7 @@ class Run:
     ranks: Ranks
     out: Path
     data: Data
-    model: EmoVIT
+    model: Assembly
     features: ImageFeatures
     training: Sequence[Example]
     held_out: Sequence[Example]
@@ -136,8 +136,9 @@ def assemble(settings: TrainSettings, ranks: Ranks, out: Path, data: Data) -> Ru
             where="--keep-best",
             remedy='Give some records the split "val", or leave it out.',
         )
-    kind, folder = resolve_model(settings.model)
-    model = MODELS.get(kind).assemble(ModelSpec(kind, folder, settings.seed, settings.frozen_dtype))
+    kind, folder = resolve_model(settings.model, settings.arch)
+    spec = ModelSpec(kind, folder, settings.seed, settings.frozen_dtype, lora_rank=settings.lora_rank)
+    model = MODELS.get(kind).assemble(spec)
     model.set_trained(settings.parts)
     model.to(ranks.device)
     features = ImageFeatures(model)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 __all__ = ["FREE", "TrainSettings"]
 
-Part = Literal["qformer", "query_tokens", "projection", "ln_vision"]
+Part = Literal["qformer", "query_tokens", "projection", "ln_vision", "lora"]
 
 # What may change between a run and its continuation: none of it changes what is learnt.
 FREE = frozenset({"eval_every", "keep_best", "save_every", "save_minutes", "tensorboard"})
@@ -30,7 +30,10 @@ class TrainSettings(BaseModel):
 
     model: str = Field(
         "nano",
-        description="nano (proves the machinery, not the method), or an InstructBLIP checkpoint folder.",
+        description="nano (proves the machinery, not the method), or a checkpoint folder of InstructBLIP or LLaVA 1.5.",
+    )
+    arch: Literal["auto", "instructblip", "llava"] = Field(
+        "auto", description="What the folder holds: auto (as its config.json says), instructblip, or llava."
     )
     preset: str | None = Field(
         None, description="Settings of a reference, by name: emovit or instructblip. Options win over them."
@@ -83,7 +86,11 @@ class TrainSettings(BaseModel):
     seed: int = Field(0, ge=0, description="Of untrained weights, dropout and the rows' order.")
     parts: Annotated[tuple[Part, ...], BeforeValidator(_texts), Field(min_length=1)] = Field(
         ("qformer", "query_tokens", "projection"),
-        description="What is trained, of qformer,query_tokens,projection,ln_vision. Default: the model's.",
+        description="What is trained, of qformer,query_tokens,projection,ln_vision, or for LLaVA of projection,lora. "
+        "Default: the model's.",
+    )
+    lora_rank: int = Field(
+        16, ge=1, description="Rank of what the part lora adds to the language model's matrices."
     )
     frozen_dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",

@@ -13,7 +13,7 @@ from emovit_train.objective import Example, answer_losses
 
 if TYPE_CHECKING:
     from emovit_train.features import ImageFeatures
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
     from emovit_train.ranks import Ranks
 
 __all__ = ["NoNumberError", "Stepped", "Stepper", "share_of"]
@@ -87,7 +87,7 @@ class Stepper:
         clip: Largest norm of the gradient, or 0.
     """
 
-    model: EmoVIT
+    model: Assembly
     features: ImageFeatures
     examples: Sequence[Example]
     optimizer: torch.optim.Optimizer

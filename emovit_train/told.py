@@ -44,7 +44,9 @@ def read_settings(options: Mapping[str, Any], config: Path | None = None) -> Tra
         return file.place(name) if file and name not in options else option_of(name)
 
     try:
-        defaults = _defaults(str(given.get("model", TrainSettings.model_fields["model"].default)))
+        defaults = _defaults(
+            *(str(given.get(name, TrainSettings.model_fields[name].default)) for name in ("model", "arch"))
+        )
     except EmovitError as error:
         error.where = place("model")
         raise
@@ -64,8 +66,8 @@ def _told_by(file: ConfigFile) -> dict[str, Any]:
     return given
 
 
-def _defaults(model: str) -> dict[str, Any]:
-    kind, _ = resolve_model(model)
+def _defaults(model: str, arch: str) -> dict[str, Any]:
+    kind, _ = resolve_model(model, arch)
     return asdict(MODELS.get(kind).defaults)
 
 

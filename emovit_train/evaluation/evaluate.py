@@ -22,7 +22,7 @@ from emovit_train.images import check_images
 from emovit_train.predict import generate, rank
 
 if TYPE_CHECKING:
-    from emovit_train.model import EmoVIT
+    from emovit_train.model import Assembly
 
 __all__ = ["EVALUATION", "PREDICTIONS", "Evaluation", "SplitScore", "evaluate", "score_splits"]
 
@@ -135,7 +135,7 @@ def evaluate(
 
 
 def _predict(
-    model: EmoVIT,
+    model: Assembly,
     features: ImageFeatures,
     record: ImageRecord,
     path: Path,

@@ -146,6 +146,8 @@ def _read(data: Path, images: Path | None) -> list[Row]:
 
 
 def _assemble(settings: TrainSettings) -> EmoVIT:
+    from emovit_train.model import EmoVIT
+
     kind, folder = resolve_model(settings.model)
     if folder is None:
         raise InputError(
@@ -154,9 +156,9 @@ def _assemble(settings: TrainSettings) -> EmoVIT:
             remedy="Name an InstructBLIP checkpoint folder of the FlanT5 kind.",
         )
     model = MODELS.get(kind).assemble(ModelSpec(kind, folder, settings.seed, "float32"))
-    if kind_of(model) != "t5":
+    if not isinstance(model, EmoVIT) or kind_of(model) != "t5":
         raise InputError(
-            "LAVIS 1.0.2 is older than Vicuna: it knows no Llama",
+            "LAVIS 1.0.2 is older than Vicuna and LLaVA: it knows no Llama",
             where="--model",
             remedy="Name a checkpoint of the FlanT5 kind, or train with --engine torch.",
         )

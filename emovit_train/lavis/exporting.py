@@ -7,6 +7,7 @@ from pathlib import Path
 from emogen.errors import InputError
 from emovit_train.checkpoint import load_checkpoint, read_config
 from emovit_train.lavis.weights import to_lavis_state, write_pth
+from emovit_train.model import EmoVIT
 
 __all__ = ["export_lavis"]
 
@@ -34,6 +35,8 @@ def export_lavis(checkpoint: Path, out: Path, *, whole: bool = False, overwrite:
         )
     if out.exists() and not overwrite:
         raise InputError("this file is there already", where=out, remedy="Name another, or add --overwrite.")
-    state = to_lavis_state(load_checkpoint(checkpoint), whole=whole)
+    model = load_checkpoint(checkpoint)
+    assert isinstance(model, EmoVIT), config.spec.kind
+    state = to_lavis_state(model, whole=whole)
     write_pth(state, out)
     return len(state)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,11 +14,8 @@ from emogen.lock import locked
 from emovit_train.checkpoint import CONFIG, save_checkpoint
 from emovit_train.lavis.names import WORD_TABLE
 from emovit_train.lavis.weights import Sorted, kind_of, lacks_dec, read_pth, sort_tensors
-from emovit_train.model import TRAINABLE_PARTS
+from emovit_train.model import TRAINABLE_PARTS, EmoVIT
 from emovit_train.models import MODELS, ModelSpec, resolve_model
-
-if TYPE_CHECKING:
-    from emovit_train.model import EmoVIT
 
 __all__ = ["Imported", "import_lavis"]
 
@@ -68,6 +64,10 @@ def import_lavis(file: Path, model: str, out: Path, *, overwrite: bool = False) 
             "a model lies here already", where=out, remedy="Name another folder, or add --overwrite."
         )
     base = MODELS.get(kind).assemble(ModelSpec(kind, folder))
+    if not isinstance(base, EmoVIT):
+        raise InputError(
+            f"{kind} has no Q-Former", where="--model", remedy="Name an InstructBLIP checkpoint folder."
+        )
     done = put_onto(base, state, file)
     writable_folder(out)
     with locked(out, "folder"):
