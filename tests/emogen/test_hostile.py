@@ -110,7 +110,7 @@ def run(
     """The run folder, a way to call emogen that keeps an eye on what is printed, and one to run the same again."""
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     # Passing failures are tried again at once.
-    monkeypatch.setattr("emogen.asking._pause_s", lambda first_s, failures: 0.0)
+    monkeypatch.setattr("emogen.asking._pause_s", lambda failures: 0.0)
     stub.rule = lambda body: ANSWERS.get(number_of(body), (None,))[0]
 
     def watched(*words: object) -> Ran:

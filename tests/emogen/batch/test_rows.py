@@ -43,13 +43,14 @@ def records() -> Iterator[ImageRecord]:
 
 
 def rows(world: World, sight: Sight, backend: OpenAIBackend | None = None) -> Rows:
+    renderer = PromptRenderer()
     return Rows(
         records(),
         [Reasoning()],
         skip=(),
         backend=backend or world.backend,
-        renderer=PromptRenderer(),
-        judge=Judge(),
+        renderer=renderer,
+        judge=Judge(seeds=renderer.seeds),
         corrections=1,
         sight=sight,
         journal=world.journal,
