@@ -11,6 +11,7 @@ from emogen.asking import Answered
 from emogen.backends import Backend
 from emogen.checks import Answer, Example
 from emogen.checks.findings import Examiner
+from emogen.checks.machine_label import machine_label
 from emogen.checks.refusal import refusal_in
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
@@ -153,6 +154,20 @@ class Judge:
             }
         known = self._examples.get(instruction, {})
         return [known[seed_id] for seed_id in seed_ids if seed_id in known]
+
+    def direct(self, record: ImageRecord, kind: DirectInstruction) -> Outcome:
+        """Return what comes of a record where no model is asked: only its label can be a model's word."""
+        outcome = direct_outcome(record, kind)
+        detail = machine_label(record)
+        if detail is None or isinstance(outcome, Rejection):
+            return outcome
+        reason = "machine_label"
+        action = self._examiner.settings.of(reason).action_on(kind.name, None)
+        if action == "reject":
+            return Rejection(
+                record_id=record.id, instruction=kind.name, stage="check", reason=reason, detail=detail
+            )
+        return outcome.model_copy(update={"flags": (reason,)}) if action == "flag" else outcome
 
 
 def _cause(completion: Completion) -> str | None:

@@ -21,7 +21,6 @@ from emogen.judging import (
     Instruction,
     Judge,
     Outcome,
-    direct_outcome,
     instruction,
     parameters_of,
     unreadable_image,
@@ -204,7 +203,7 @@ class _Work:
 
     async def _make(self, record: ImageRecord, kind: Instruction) -> Outcome:
         if not kind.asks_model:
-            return direct_outcome(record, cast(DirectInstruction, kind))
+            return self._judge.direct(record, cast(DirectInstruction, kind))
         try:
             return await self._ask(record, cast(AskedInstruction, kind), await self._images(record))
         except UnreadableImageError as error:

@@ -13,7 +13,7 @@ from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
 from emogen.journal import Entry, Journal
-from emogen.judging import Judge, Outcome, direct_outcome, instruction, provenance_after
+from emogen.judging import Judge, Outcome, instruction, provenance_after
 from emogen.marks import unmarked
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageRecord, Provenance, Sample
@@ -72,7 +72,7 @@ def _rebuilt(run: Path, journal: Journal, judge: Judge) -> Iterator[Outcome]:
     for sample in _rows_if_any(run):
         kind = instruction(sample.instruction)
         if not kind.asks_model:
-            yield direct_outcome(sample.record, cast(DirectInstruction, kind))
+            yield judge.direct(sample.record, cast(DirectInstruction, kind))
         elif (sample.record.id, sample.instruction) not in answered:
             yield unmarked(sample)
     for rejection in read_rejections(run):

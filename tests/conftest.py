@@ -15,8 +15,8 @@ from command_line import Emogen, Ran
 from hypothesis import settings
 from openai_stub import OpenAIStub
 
-# Tiny models on two threads spend their time waiting for each other, on a busy machine most of it. torch reads this when
-# it is first imported, and so do the processes that tests start.
+# Tiny models on two threads spend their time waiting for each other, on a busy machine most of it. torch reads this
+# when it is first imported, and so do the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # How long an example takes says more about the machine than about the code.

@@ -16,7 +16,7 @@ from emogen.dialogue import Dialogue, Request
 from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
 from emogen.journal import Journal, request_key
-from emogen.judging import Instruction, Judge, Outcome, direct_outcome, parameters_of, unreadable_image
+from emogen.judging import Instruction, Judge, Outcome, parameters_of, unreadable_image
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageInput, ImageRecord, Prompt, Rejection
 from emogen.sight import Sight
@@ -122,7 +122,7 @@ class Rows:
                 if (record.id, kind.name) in self._skip:
                     continue
                 if not kind.asks_model:
-                    yield direct_outcome(record, cast(DirectInstruction, kind))
+                    yield self._judge.direct(record, cast(DirectInstruction, kind))
                     continue
                 try:
                     yield self._replayed(record, cast(AskedInstruction, kind))

@@ -146,5 +146,6 @@ CHECKS: Registry[Check] = Registry(
         "label_conflict": "emogen.checks.label_conflict:check",
         "question_leak": "emogen.checks.question_leak:check",
         "ungrounded": "emogen.checks.ungrounded:check",
+        "machine_label": "emogen.checks.machine_label:check",
     },
 )

@@ -31,6 +31,7 @@ __all__ = [
     "CheckSettings",
     "LabelConflict",
     "Length",
+    "MachineLabel",
     "OneCheck",
     "OtherCheck",
     "QuestionLeak",
@@ -217,6 +218,13 @@ class Ungrounded(OneCheck):
     images_seen: bool = False
 
 
+class MachineLabel(OneCheck):
+    """The record's emotion is a model's word; categorical rows, which no other check sees, are looked at, too."""
+
+    where: ClassVar = "checks.machine_label"
+    action: Actions = "flag"
+
+
 class CheckSettings(_Table):
     """The settings of all checks; a check of another package has a table of its own beside ours.
 
@@ -232,6 +240,7 @@ class CheckSettings(_Table):
     label_conflict: LabelConflict = LabelConflict()
     question_leak: QuestionLeak = QuestionLeak()
     ungrounded: Ungrounded = Ungrounded()
+    machine_label: MachineLabel = MachineLabel()
     others: dict[str, OtherCheck] = Field(default_factory=dict)
 
     @model_validator(mode="before")
