@@ -11,18 +11,17 @@ share them: four lanes are the same steps on one, two and four processes.
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from emogen.errors import InputError
 
-__all__ = ["POOL_IMAGES", "BatchSize", "EpochPlan", "Pool", "length_sorted_batches", "plan_epoch"]
+__all__ = ["POOL_IMAGES", "Batch", "BatchSize", "EpochPlan", "Pool", "own_lanes", "plan_epoch"]
 
 # 256 images of ViT-g in bfloat16 are 185 MB.
 POOL_IMAGES: Final = 256
-POOL_BATCHES: Final = 16
 
 Batch = tuple[int, ...]
 
@@ -95,21 +94,26 @@ class EpochPlan:
         Raises:
             InputError: the lanes cannot be shared out evenly.
         """
-        lanes = len(self.pools[0].steps[0]) if self.pools else world_size
-        if lanes % world_size:
-            raise InputError(
-                f"{lanes} batches per step cannot be shared by {world_size} processes",
-                remedy="Accumulate a multiple of the number of processes.",
+        return EpochPlan(
+            tuple(
+                Pool(tuple(own_lanes(step, rank, world_size) for step in pool.steps)) for pool in self.pools
             )
-        mine = slice(rank * lanes // world_size, (rank + 1) * lanes // world_size)
-        return EpochPlan(tuple(Pool(tuple(step[mine] for step in pool.steps)) for pool in self.pools))
+        )
 
-    def after(self, steps: int) -> Iterator[tuple[Pool, int]]:
-        """Yield the pools that are left after so many steps, each with its number of steps already done."""
-        for pool in self.pools:
-            if steps < len(pool.steps):
-                yield pool, steps
-            steps = max(0, steps - len(pool.steps))
+
+def own_lanes(step: Sequence[Batch], rank: int, world_size: int) -> tuple[Batch, ...]:
+    """Return the batches of a step that one process computes, one after the other.
+
+    Raises:
+        InputError: the lanes cannot be shared out evenly.
+    """
+    lanes = len(step)
+    if lanes % world_size:
+        raise InputError(
+            f"{lanes} batches per step cannot be shared by {world_size} processes",
+            remedy="Accumulate a multiple of the number of processes.",
+        )
+    return tuple(step[rank * lanes // world_size : (rank + 1) * lanes // world_size])
 
 
 def plan_epoch(
@@ -184,24 +188,3 @@ def _even_out(batches: list[Batch], count: int) -> None:
         batches.remove(largest)
         half = len(largest) // 2
         batches += [largest[:half], largest[half:]]
-
-
-def length_sorted_batches(lengths: Sequence[int], batch_size: int, rng: random.Random) -> list[list[int]]:
-    """Return the row numbers of one epoch in batches, each row once.
-
-    The rows are shuffled, sorted by length within pools of 16 batches, cut, and the batches shuffled.
-
-    Args:
-        lengths: Tokens of each row.
-        batch_size: Rows per batch; the last of a pool may be smaller.
-        rng: Source of the order.
-    """
-    order = list(range(len(lengths)))
-    rng.shuffle(order)
-    pool = POOL_BATCHES * batch_size
-    batches = []
-    for start in range(0, len(order), pool):
-        alike = sorted(order[start : start + pool], key=lambda row: lengths[row])
-        batches += [alike[first : first + batch_size] for first in range(0, len(alike), batch_size)]
-    rng.shuffle(batches)
-    return batches

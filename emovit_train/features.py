@@ -149,6 +149,8 @@ class ImageFeatures:
             InputError: a photograph is missing or cannot be decoded.
         """
         new = sorted(set(paths) - self._known.keys())
+        if not new:
+            return
 
         def pixels(path: Path) -> Tensor:
             return view_pixels(self._model.preprocessing, path, None)

@@ -128,8 +128,8 @@ class Assembly(nn.Module, ABC):
             features: Tensor = self.image_encoder(pixels.to(self.device))
         return features
 
-    def fit_normalisation(self, features: Tensor) -> None:
-        """Fit what an assembly fits to training features (images, N, D); most fit nothing."""
+    def fit_normalisation(self, features: Iterable[Tensor]) -> None:
+        """Fit what an assembly fits to training features, image by image (N, D); most fit nothing, and read none."""
 
     @abstractmethod
     def look(self, features: Tensor, batch: TextBatch) -> Tensor:
@@ -207,8 +207,8 @@ class EmoVIT(Assembly):
         """Return name → buffer of what was fitted to the training photographs once, before the first step."""
         return {f"ln_vision.{name}": buffer for name, buffer in self.ln_vision.named_buffers()}
 
-    def fit_normalisation(self, features: Tensor) -> None:
-        """Fit the normalisation to training features (images, N, D), where it is one that is fitted."""
+    def fit_normalisation(self, features: Iterable[Tensor]) -> None:
+        """Fit the normalisation to training features, image by image (N, D), where it is one that is fitted."""
         fit = getattr(self.ln_vision, "fit", None)
         if fit is not None:
             fit(features)

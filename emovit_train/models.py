@@ -31,6 +31,7 @@ class TuningDefaults:
         weight_decay: Of AdamW, on matrices only.
         warmup: Share of the steps in which the learning rate rises.
         parts: What is trained.
+        augment: Whether photographs are cropped and flipped at random.
     """
 
     epochs: int
@@ -39,6 +40,7 @@ class TuningDefaults:
     weight_decay: float
     warmup: float = 0.05
     parts: tuple[str, ...] = ("qformer", "query_tokens", "projection")
+    augment: bool = True
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ CPU cores from weights that packages ship.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,11 +77,20 @@ class ZScore(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("std", torch.ones(width))
 
-    def fit(self, features: Tensor) -> None:
-        """Take mean and spread of each channel from features (images, N, width)."""
-        channels = features.flatten(0, 1)
-        spread = channels.std(0)
-        self.mean.copy_(channels.mean(0))
+    def fit(self, features: Iterable[Tensor]) -> None:
+        """Take mean and spread of each channel from features (N, width), image by image, of one image or more."""
+        count, mean, squares = 0, torch.zeros(1), torch.zeros(1)
+        for each in features:
+            # Chan, Golub and LeVeque 1983: nothing but the sums so far is kept.
+            image = each.double().cpu()
+            here, away = len(image), image.mean(0) - mean
+            squares = (
+                squares + (image - image.mean(0)).pow(2).sum(0) + away**2 * (count * here / (count + here))
+            )
+            mean = mean + away * (here / (count + here))
+            count += here
+        spread = (squares / (count - 1)).sqrt()
+        self.mean.copy_(mean)
         # A channel that is silent on few training images would explode on the first image that wakes it.
         self.std.copy_(spread.clamp_min(float(spread.mean()) / 2))
 
@@ -158,5 +168,5 @@ def chat_codec(tokenizer: PreTrainedTokenizerBase) -> TextCodec:
 # Found on eight photographs with five rows each. From an untrained start the first gradients are a hundred times
 # the later ones: a warm-up of the usual 5% leaves some seeds with half the fit.
 KIND: Final = ModelKind(
-    assemble, TuningDefaults(epochs=14, batch_size=2, lr=3e-4, weight_decay=0.05, warmup=0.15)
+    assemble, TuningDefaults(epochs=14, batch_size=2, lr=3e-4, weight_decay=0.05, warmup=0.15, augment=False)
 )

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from emovit_train.features import ImageFeatures, PoolFeatures
     from emovit_train.model import Assembly
 
-__all__ = ["MEASURED_ROWS", "Example", "answer_losses", "asked_of", "cut_parts", "encode_rows", "mean_loss"]
+__all__ = [
+    "MEASURED_ROWS",
+    "Example",
+    "answer_losses",
+    "asked_of",
+    "cut_parts",
+    "encode_rows",
+    "mean_loss",
+    "measured_of",
+]
 
 # Measuring reads every row once more, which large data does not need.
 MEASURED_ROWS: Final = 256
@@ -60,13 +69,17 @@ def answer_losses(
     return losses
 
 
+def measured_of(examples: Sequence[Example]) -> Sequence[Example]:
+    """Return the examples that are measured: all of them, or a fixed choice of many."""
+    if len(examples) <= MEASURED_ROWS:
+        return examples
+    return random.Random(0).sample(examples, MEASURED_ROWS)
+
+
 @torch.no_grad()
 def mean_loss(model: Assembly, features: ImageFeatures, examples: Sequence[Example]) -> float:
-    """Return the mean loss per answer token over the examples, or over a fixed choice of many; NaN of none."""
-    chosen = list(examples)
-    if len(chosen) > MEASURED_ROWS:
-        chosen = random.Random(0).sample(chosen, MEASURED_ROWS)
-    chosen.sort(key=lambda example: example.text.length)
+    """Return the mean loss per answer token over the examples; NaN of none."""
+    chosen = sorted(examples, key=lambda example: example.text.length)
     starts = range(0, len(chosen), MEASURED_AT_ONCE)
     losses = [answer_losses(model, features, chosen[start : start + MEASURED_AT_ONCE]) for start in starts]
     return float(torch.cat(losses).mean()) if losses else float("nan")

@@ -43,6 +43,7 @@ class TrainingState:
         step: Steps done; the order of rows follows from it.
         settings: What the run was told.
         data_sha256: Of the data file.
+        lanes: Batches per step, of all processes.
         tensors: Name → what was trained, and what was fitted before the first step.
         optimizer: Its moments and counts.
         scaler: Of the loss, for float16.
@@ -55,6 +56,7 @@ class TrainingState:
     step: int
     settings: dict[str, Any]
     data_sha256: str
+    lanes: int
     tensors: dict[str, Tensor]
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
@@ -112,11 +114,13 @@ def read_state(folder: Path) -> TrainingState | None:
         ) from error
 
 
-def refuse_other_run(state: TrainingState, settings: TrainSettings, data_sha256: str, folder: Path) -> None:
+def refuse_other_run(
+    state: TrainingState, settings: TrainSettings, data_sha256: str, processes: int, folder: Path
+) -> None:
     """Make sure that what was interrupted is this very run.
 
     Raises:
-        InputError: it was told something else, or has other data.
+        InputError: it was told something else, has other data, or makes other steps.
     """
     now = settings.model_dump(mode="json")
     changed = [
@@ -126,6 +130,12 @@ def refuse_other_run(state: TrainingState, settings: TrainSettings, data_sha256:
     ]
     if state.data_sha256 != data_sha256:
         changed.append("the data are not the same")
+    lanes = processes * settings.accumulate
+    if state.lanes != lanes:
+        changed.append(
+            f"a step had {state.lanes} batches, and has {lanes} "
+            f"({processes} processes x --accumulate {settings.accumulate})"
+        )
     if changed:
         raise InputError(
             f"another run was interrupted here, after step {state.step}: {'; '.join(changed)}",

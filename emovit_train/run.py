@@ -14,12 +14,14 @@ from emogen.resources import checkout
 from emogen.revision import git_revision
 from emovit_train.checkpoint import Provenance
 from emovit_train.data import Row, data_file, read_rows, split_rows
-from emovit_train.features import ImageFeatures
+from emovit_train.features import ImageFeatures, ViewSource
 from emovit_train.fingerprint import sha256_file, sha256_tensors
 from emovit_train.images import check_images
 from emovit_train.models import MODELS, ModelSpec, resolve_model
-from emovit_train.objective import Example, encode_rows, mean_loss
+from emovit_train.objective import Example, encode_rows, mean_loss, measured_of
+from emovit_train.plan import RunPlan, lane_size
 from emovit_train.predict import generate
+from emovit_train.views import open_views
 
 if TYPE_CHECKING:
     from emovit_train.model import Assembly
@@ -68,7 +70,8 @@ class Run:
         out: Where it is saved.
         data: The rows.
         model: On its device.
-        features: Of all photographs.
+        features: Plain, of the photographs that are measured and asked about.
+        views: Where training gets its features from.
         training: The rows to train on, with their tokens.
         held_out: The rows that are only measured.
     """
@@ -79,13 +82,14 @@ class Run:
     data: Data
     model: Assembly
     features: ImageFeatures
+    views: ViewSource
     training: Sequence[Example]
     held_out: Sequence[Example]
 
     def measured(self) -> dict[str, Any]:
         """Return what the model is worth now: its losses, its sample answers, and the hash of what is frozen."""
         return {
-            "loss": mean_loss(self.model, self.features, self.training),
+            "loss": mean_loss(self.model, self.features, measured_of(self.training)),
             "held_out_loss": self.held_out_loss(),
             "answers": self.answers(),
             "frozen_sha256": sha256_tensors(self.model.frozen_tensors()),
@@ -93,7 +97,12 @@ class Run:
 
     def held_out_loss(self) -> float | None:
         """Return the mean loss per answer token of the held-out rows; None where there are none."""
-        return mean_loss(self.model, self.features, self.held_out) if self.held_out else None
+        return mean_loss(self.model, self.features, measured_of(self.held_out)) if self.held_out else None
+
+    @property
+    def plan(self) -> RunPlan:
+        """The steps."""
+        return RunPlan(self.training, self.settings, self.ranks.world * self.settings.accumulate)
 
     @property
     def asked(self) -> list[Row]:
@@ -125,11 +134,13 @@ class Run:
 
 
 def assemble(settings: TrainSettings, ranks: Ranks, out: Path, data: Data) -> Run:
-    """Build the model, look at the photographs and tokenise the rows.
+    """Build the model, tokenise the rows, and look at the photographs that are measured or kept for training.
 
     Raises:
-        InputError: the model cannot be used, or there are no held-out rows to choose a checkpoint by.
+        InputError: the model cannot be used, steps cannot be shared out among the processes, or there are no held-out
+            rows to choose a checkpoint by.
     """
+    lane_size(settings, ranks.world * settings.accumulate)
     if settings.keep_best and not data.held_out:
         raise InputError(
             "there are no held-out rows to choose by",
@@ -141,11 +152,13 @@ def assemble(settings: TrainSettings, ranks: Ranks, out: Path, data: Data) -> Ru
     model = MODELS.get(kind).assemble(spec)
     model.set_trained(settings.parts)
     model.to(ranks.device)
-    features = ImageFeatures(model)
-    features.compute(row.image for row in (*data.training, *data.held_out))
-    model.fit_normalisation(features.batch(sorted({row.image for row in data.training})))
     training, held_out = encode_rows(model, data.training), encode_rows(model, data.held_out)
-    return Run(settings, ranks, out, data, model, features, training, held_out)
+    features = ImageFeatures(model)
+    if ranks.is_first:
+        measured = [example.row for example in (*measured_of(training), *measured_of(held_out))]
+        features.compute(row.image for row in (*measured, *_asked(data.training), *_asked(data.held_out)))
+    views = open_views(model, settings, ranks, features, {row.image for row in data.training})
+    return Run(settings, ranks, out, data, model, features, views, training, held_out)
 
 
 def _asked(rows: Sequence[Row]) -> list[Row]:

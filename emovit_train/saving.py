@@ -108,6 +108,7 @@ class Saver:
                 step=step,
                 settings=run.settings.model_dump(mode="json"),
                 data_sha256=run.data.sha256,
+                lanes=run.plan.lanes,
                 tensors={name: each.detach() for name, each in saved_tensors(run.model).items()},
                 optimizer=self._stepper.optimizer.state_dict(),
                 scaler=self._stepper.scaler.state_dict(),

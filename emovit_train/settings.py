@@ -14,8 +14,9 @@ __all__ = ["FREE", "TrainSettings"]
 
 Part = Literal["qformer", "query_tokens", "projection", "ln_vision", "lora"]
 
-# What may change between a run and its continuation: none of it changes what is learnt.
-FREE = frozenset({"eval_every", "keep_best", "save_every", "save_minutes", "tensorboard"})
+# What may change between a run and its continuation: none of it changes what is learnt. `accumulate` times the number
+# of processes must stay as it was.
+FREE = frozenset({"accumulate", "eval_every", "keep_best", "save_every", "save_minutes", "tensorboard"})
 
 
 def _texts(value: Any) -> Any:
@@ -42,14 +43,35 @@ class TrainSettings(BaseModel):
         None, ge=1, description="Passes over the data. Default: the model's, or as many as MAX_STEPS needs."
     )
     max_steps: int | None = Field(None, ge=1, description="Stop after so many steps.")
-    batch_size: int = Field(
-        8, ge=1, description="Rows per step, on all processes together. Default: the model's."
-    )
-    micro_batch: int | None = Field(
+    batch_size: int | None = Field(
         None,
         ge=1,
-        description="Most rows that a process computes at once; the gradients of a step are gathered over as many such "
-        "parts as it takes. Default: all of its rows.",
+        description="Most rows per step, on all processes together. Default: the model's, or none with BATCH_TOKENS.",
+    )
+    batch_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Most tokens of text per step, padding included, on all processes together.",
+    )
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="Batches that a process computes one after the other before each step, which holds BATCH_SIZE rows "
+        "all the same: 2 on one process are the same steps as 1 on two processes.",
+    )
+    augment: bool = Field(
+        True,
+        description="Crop and flip each photograph at random, anew in each epoch. Default: the model's.",
+    )
+    feature_cache: str | None = Field(
+        None,
+        description="Folder that keeps the photographs' features on disk, for other runs, too: the image encoder then "
+        "runs once for each view.",
+    )
+    views: int = Field(
+        1,
+        ge=1,
+        description="Random views of each photograph in FEATURE_CACHE, which the epochs take in turn.",
     )
     loss_norm: Literal["token", "sample"] = Field(
         "token",
@@ -129,6 +151,10 @@ class TrainSettings(BaseModel):
     def _ends(self) -> Self:
         if self.epochs is None and self.max_steps is None:
             raise ValueError("neither epochs nor max_steps says when it ends")
+        if self.batch_size is None and self.batch_tokens is None:
+            raise ValueError("neither batch_size nor batch_tokens says how large a step is")
+        if self.views > 1 and (self.feature_cache is None or not self.augment):
+            raise ValueError("views needs feature_cache and augment")
         if self.keep_best and self.eval_every is None:
             raise ValueError("keep_best needs eval_every")
         if self.epochs is None and self.schedule == "lavis_epoch":

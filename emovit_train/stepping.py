@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from emovit_train.batches import Batch, own_lanes
 from emovit_train.objective import Example, answer_losses
 
 if TYPE_CHECKING:
-    from emovit_train.features import ImageFeatures
+    from emovit_train.features import PoolFeatures
     from emovit_train.model import Assembly
     from emovit_train.ranks import Ranks
 
-__all__ = ["NoNumberError", "Stepped", "Stepper", "share_of"]
+__all__ = ["NoNumberError", "Stepped", "Stepper"]
 
 
 @dataclass(frozen=True)
@@ -57,57 +58,41 @@ class NoNumberError(Exception):
         self.rows = tuple(f"{each.row.record_id} ({each.row.image.name})" for each in rows)
 
 
-def share_of(rows: Sequence[int], ranks: Ranks, micro_batch: int | None) -> list[Sequence[int]]:
-    """Return the parts of a step that this process computes, one after the other; it may be none.
-
-    Args:
-        rows: The step's rows, of all processes.
-        ranks: How many processes there are, and which is this.
-        micro_batch: Most rows of a part; None for as many as fall to a process.
-    """
-    even = -(-len(rows) // ranks.world)
-    size = min(micro_batch or even, even)
-    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-    return parts[ranks.rank :: ranks.world]
-
-
 @dataclass(frozen=True)
 class Stepper:
     """What makes a step.
 
     Attributes:
         model: In training mode; may be a compiled one.
-        features: Of the images.
         examples: All rows that are trained on.
         optimizer: Of the trained tensors.
         scaler: See `emovit_train.optimizer.gradient_scaler`.
         ranks: The processes.
         loss_norm: `token` or `sample`.
-        micro_batch: Most rows that are computed at once.
         clip: Largest norm of the gradient, or 0.
     """
 
     model: Assembly
-    features: ImageFeatures
     examples: Sequence[Example]
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     ranks: Ranks
     loss_norm: str
-    micro_batch: int | None
     clip: float
 
-    def step(self, rows: Sequence[int]) -> Stepped:
-        """Train on rows, given by their numbers, on all processes together.
+    def step(self, lanes: Sequence[Batch], features: PoolFeatures) -> Stepped:
+        """Train on a batch of rows, given by their numbers, in each lane, on all processes together.
 
         Args:
-            rows: Of all processes; each computes its share.
+            lanes: The batches of all processes; each computes its own, one after the other. Some may be empty.
+            features: Of the images in this process's batches.
 
         Raises:
             NoNumberError: on every process.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        share, broken = self._backward(rows)
+        rows = [row for batch in lanes for row in batch]
+        share, broken = self._backward(own_lanes(lanes, self.ranks.rank, self.ranks.world), features, rows)
         loss, is_broken = self.ranks.sum([share, len(broken)])
         if is_broken:
             raise NoNumberError(
@@ -124,12 +109,20 @@ class Stepper:
         self.scaler.update()
         return Stepped(loss, norm.item(), len(rows), self._tokens(rows), skipped)
 
-    def _backward(self, rows: Sequence[int]) -> tuple[float, list[Example]]:
-        """Add up this process's share of the gradient; return its share of the loss, and rows without a loss."""
+    def _backward(
+        self, batches: Sequence[Batch], features: PoolFeatures, rows: Sequence[int]
+    ) -> tuple[float, list[Example]]:
+        """Add up this process's share of the gradient; return its share of the loss, and rows without a loss.
+
+        Args:
+            batches: Of this process.
+            features: Of their images.
+            rows: Of the whole step.
+        """
         total, broken = torch.zeros((), device=self.model.device), []
-        for part in share_of(rows, self.ranks, self.micro_batch):
-            examples = [self.examples[row] for row in part]
-            losses = answer_losses(self.model, self.features, examples)
+        for batch in filter(None, batches):
+            examples = [self.examples[row] for row in batch]
+            losses = answer_losses(self.model, features, examples)
             loss = self._normalised(losses, examples, rows)
             total += loss.detach()
             if not torch.isfinite(loss):
@@ -141,7 +134,7 @@ class Stepper:
     def _normalised(self, losses: Tensor, examples: Sequence[Example], rows: Sequence[int]) -> Tensor:
         """Return the share of these tokens (tokens,) in the loss of the whole step.
 
-        The number of tokens is that of the step, not of the part: parts with few tokens would count too much, as
+        The number of tokens is that of the step, not of the batch: batches of few tokens would count too much, as
         where transformers' Trainer accumulates gradients of a T5.
         """
         if self.loss_norm == "token":

@@ -54,6 +54,10 @@ def read_settings(options: Mapping[str, Any], config: Path | None = None) -> Tra
     if "warmup" in given:
         # A share that was given must not lose to steps that nobody named.
         preset.pop("warmup_steps", None)
+    if "batch_tokens" in given:
+        # A number of rows that nobody named must not bound what tokens measure.
+        defaults.pop("batch_size", None)
+        preset.pop("batch_size", None)
     return _validated({**defaults, **preset, **given}, place)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from emogen.registry import require
 from emogen.terminal import progress
 from emovit_train.checkpoint import CONFIG, save_checkpoint
 from emovit_train.curve import CURVE, draw_curve
+from emovit_train.features import PoolFeatures
 from emovit_train.fingerprint import sha256_tensors
 from emovit_train.interruption import interrupt_requested
 from emovit_train.metrics import METRICS, Metrics, open_metrics
 from emovit_train.optimizer import Schedule, adamw, gradient_scaler, set_lr
-from emovit_train.plan import planned_steps, steps_in_all
+from emovit_train.plan import PlannedStep, RunPlan
 from emovit_train.ranks import Ranks, open_ranks
 from emovit_train.recompute import recompute_layers
 from emovit_train.report import REPORT, SampleAnswer, TrainReport
@@ -32,6 +33,7 @@ from emovit_train.run import Run, assemble, read_data
 from emovit_train.saving import Saver
 from emovit_train.settings import TrainSettings
 from emovit_train.stepping import NoNumberError, Stepper
+from emovit_train.views import fit_normalisation
 from emovit_train.watching import look
 
 __all__ = ["Stopped", "train"]
@@ -106,8 +108,10 @@ def _train(
     torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
     data = read_data(source, images)
     if state:
-        refuse_other_run(state, settings, data.sha256, out)
+        refuse_other_run(state, settings, data.sha256, ranks.world, out)
     run = assemble(settings, ranks, out, data)
+    if state is None:
+        fit_normalisation(run.model, run.views, ranks, (row.image for row in data.training))
     start = state.start if state else ranks.share(run.measured() if ranks.is_first else None)
     ready_s = time.perf_counter()
 
@@ -157,9 +161,8 @@ class _End:
 
 def _fit(run: Run, state: TrainingState | None, start: dict[str, Any]) -> _End:
     """Train, from the first step or from an interrupted run's last saved one."""
-    settings, ranks = run.settings, run.ranks
-    lengths = [example.text.length for example in run.training]
-    total = steps_in_all(len(lengths), settings)
+    settings, ranks, plan = run.settings, run.ranks, run.plan
+    total = plan.total
     schedule = Schedule.of(settings, total)
     stepper = _stepper(run)
     saver = Saver(run, stepper, start)
@@ -175,12 +178,12 @@ def _fit(run: Run, state: TrainingState | None, start: dict[str, Any]) -> _End:
         progress("training", total) as advance,
     ):
         advance(step)
-        for planned in islice(planned_steps(lengths, settings), step, None):
+        for planned, features in _steps(run, plan, step):
             begin_s = time.perf_counter()
             lr = schedule.lr(planned.number, planned.epoch, planned.within)
             set_lr(stepper.optimizer, lr)
             try:
-                stepped = stepper.step(planned.rows)
+                stepped = stepper.step(planned.lanes, features)
             except NoNumberError as broken:
                 raise _no_number(broken, step + 1, saver.saved_step, run.out) from None
             step += 1
@@ -203,19 +206,26 @@ def _fit(run: Run, state: TrainingState | None, start: dict[str, Any]) -> _End:
     return _End(step, step == total, best, saver.seconds)
 
 
+def _steps(run: Run, plan: RunPlan, after: int) -> Iterator[tuple[PlannedStep, PoolFeatures]]:
+    """Yield the steps that are left, each with the features of this process's rows."""
+    for pool in plan.pools(after):
+        rows = pool.rows_of(run.ranks.rank, run.ranks.world)
+        features = run.views.pool((run.training[row].row.image for row in rows), pool.epoch + 1)
+        for step in pool.steps:
+            yield step, features
+
+
 def _stepper(run: Run) -> Stepper:
     settings, model = run.settings, run.model
     # Compiled, it is still a module with the attributes of the model; torch types it as a function.
     compiled: Any = torch.compile(model, dynamic=True) if settings.compile else model
     return Stepper(
         model=compiled,
-        features=run.features,
         examples=run.training,
         optimizer=adamw(model.trained_tensors().values(), settings.lr, settings.weight_decay),
         scaler=gradient_scaler(run.ranks.device, model.language_model.dtype),
         ranks=run.ranks,
         loss_norm=settings.loss_norm,
-        micro_batch=settings.micro_batch,
         clip=settings.clip,
     )
 

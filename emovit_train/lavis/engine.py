@@ -41,7 +41,10 @@ _POLL_S: Final = 0.2
 # Settings that LAVIS does not have, and the values that ask nothing of it.
 _WITHOUT: Final[dict[str, tuple[object, ...]]] = {
     "max_steps": (None,),
-    "micro_batch": (None,),
+    "batch_tokens": (None,),
+    "accumulate": (1,),
+    "augment": (True,),
+    "feature_cache": (None,),
     "loss_norm": ("token",),
     "frozen_dtype": ("auto", "float32"),
     "tf32": (False,),
@@ -88,11 +91,13 @@ def train_with_lavis(
         EmovitError: LAVIS failed; its log's last lines are in the message, and no checkpoint was written.
     """
     _refuse(settings)
+    batch_size = settings.batch_size
+    assert batch_size is not None  # without it there would be batch_tokens, which is refused
     python = environment_python()
     rows = _read(data, images)
-    if len(rows) < settings.batch_size:
+    if len(rows) < batch_size:
         raise InputError(
-            f"{len(rows)} rows make no batch of {settings.batch_size}: LAVIS drops the last, unfilled one",
+            f"{len(rows)} rows make no batch of {batch_size}: LAVIS drops the last, unfilled one",
             where="--batch-size",
             remedy="Lower it.",
         )
@@ -107,7 +112,7 @@ def train_with_lavis(
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         try:
-            steps = (settings.epochs or 1) * (len(rows) // settings.batch_size)
+            steps = (settings.epochs or 1) * (len(rows) // batch_size)
             file = data_file(data)
             _write_job(work, model, rows, settings, steps=steps, file=file, images=image_root(file, images))
             losses = _run(python, work, steps)

@@ -63,8 +63,10 @@ class FixedFeatures:
         return self._features[[int(path.name) for path in paths]]
 
 
-def step_gradients(model_folder: Path, ranks: Ranks, **told: Any) -> dict[str, Any]:
-    """Return loss and gradients of one step over QUESTIONS, as the loop makes them."""
+def step_gradients(
+    model_folder: Path, ranks: Ranks, lanes: Sequence[Sequence[int]], **told: Any
+) -> dict[str, Any]:
+    """Return loss and gradients of one step over QUESTIONS, as the loop makes them, in batches of their numbers."""
     model = assemble_tiny(model_folder)
     texts = [model.codec.encode(*each) for each in QUESTIONS]
     examples = [
@@ -74,7 +76,6 @@ def step_gradients(model_folder: Path, ranks: Ranks, **told: Any) -> dict[str, A
     trained = model.trained_tensors()
     stepper = Stepper(
         model=model.train(),
-        features=FixedFeatures(model.encode_images(pixels(len(QUESTIONS)))),  # type: ignore[arg-type]
         examples=examples,
         optimizer=torch.optim.SGD(trained.values(), lr=0.0),
         scaler=gradient_scaler(torch.device("cpu"), torch.float32),
@@ -82,7 +83,8 @@ def step_gradients(model_folder: Path, ranks: Ranks, **told: Any) -> dict[str, A
         clip=0.0,
         **told,
     )
-    stepped = stepper.step(range(len(QUESTIONS)))
+    features = FixedFeatures(model.encode_images(pixels(len(QUESTIONS))))
+    stepped = stepper.step(lanes, features)  # type: ignore[arg-type]
     gradients = {
         name: torch.zeros_like(each) if each.grad is None else each.grad for name, each in trained.items()
     }

@@ -72,15 +72,6 @@ def test_order_follows_seed_and_epoch_alone() -> None:
     assert len({plan(5, 1), plan(5, 2), plan(6, 1)}) == 3
 
 
-def test_a_plan_goes_on_after_any_step() -> None:
-    """What is left after n steps is the plan without its first n."""
-    plan = plan_epoch(lengths_of(90), list(range(90)), BatchSize(rows=4), seed=0, epoch=1, pool_images=20)
-    steps = [step for pool in plan.pools for step in pool.steps]
-    assert len(steps) == len(plan)
-    for done in (0, 3, 5, len(plan) - 1, len(plan)):
-        assert [step for pool, skip in plan.after(done) for step in pool.steps[skip:]] == steps[done:]
-
-
 def test_lanes_do_the_same_on_one_process_and_on_several() -> None:
     """Four lanes are the same four batches per step for one, two and four processes."""
     plan = plan_epoch(lengths_of(90), list(range(90)), BatchSize(rows=4), seed=0, epoch=1, lanes=4)

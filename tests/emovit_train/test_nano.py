@@ -37,7 +37,7 @@ def test_normalisation_is_per_channel() -> None:
     features = torch.randn(6, 50, 16) * 3 + 1
     features[..., 0] = 1e-6 * torch.randn(6, 50)
     scale = ZScore(16)
-    scale.fit(features)
+    scale.fit(iter(features))
     normalised = scale(features).flatten(0, 1)
     torch.testing.assert_close(normalised.mean(0), torch.zeros(16), atol=1e-5, rtol=0)
     torch.testing.assert_close(normalised[:, 1:].std(0), torch.ones(15), atol=1e-4, rtol=0)

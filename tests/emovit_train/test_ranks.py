@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,31 +28,48 @@ ONE = Ranks(0, 1, torch.device("cpu"))
 
 
 def uneven(folder: Path, loss_norm: str, **told: Any) -> TrainSettings:
-    """Six rows in steps of five and one: the second of two processes has fewer rows, or none at all."""
-    return tiny_settings(folder, batch_size=5, loss_norm=loss_norm, **told)
+    """Two photographs fall to one of two batches, one to the other: some steps have an empty one."""
+    return tiny_settings(folder, epochs=1, batch_size=2, loss_norm=loss_norm, **told)
 
 
-@pytest.fixture(scope="module")
+@dataclass(frozen=True)
+class Together:
+    """What two processes made.
+
+    Attributes:
+        folder: Holds a run for each norm, and the gradients of the steps.
+        norms: Of the loss.
+        steps: What single steps were told.
+    """
+
+    folder: Path
+    norms: Sequence[str]
+    steps: Sequence[dict[str, Any]]
+
+
+@pytest.fixture(scope="module", params=["few", pytest.param("all", marks=pytest.mark.slow)])
 def together(
-    tiny_folder: Path, tiny_t5_folder: Path, run_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """What two processes made: a run for each norm of the loss, and the gradients of single steps."""
+    request: pytest.FixtureRequest,
+    tiny_folder: Path,
+    tiny_t5_folder: Path,
+    run_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Together:
     folder = tmp_path_factory.mktemp("together")
+    steps = [
+        {"model_folder": str(model), "loss_norm": norm, "lanes": lanes}
+        for model in (tiny_folder, tiny_t5_folder)
+        for norm in NORMS
+        for lanes in ([[0, 1, 2], []], [[2], [0], [1], []])
+    ]
+    few = request.param == "few"
+    made = Together(folder, ["sample"] if few else NORMS, [steps[2], steps[5]] if few else steps)
     runs = [
-        {"out": folder / norm, "settings": uneven(tiny_folder, norm, micro_batch=2).model_dump(mode="json")}
-        for norm in NORMS
+        {"out": folder / norm, "settings": uneven(tiny_folder, norm).model_dump(mode="json")}
+        for norm in made.norms
     ]
-    run_job(folder, kind="together", data=run_folder, runs=runs, steps=steps(tiny_folder, tiny_t5_folder))
-    return folder
-
-
-def steps(vicuna: Path, t5: Path) -> list[dict[str, Any]]:
-    return [
-        {"model_folder": str(model), "loss_norm": norm, "micro_batch": micro_batch}
-        for model in (vicuna, t5)
-        for norm in NORMS
-        for micro_batch in (None, 1)
-    ]
+    run_job(folder, kind="together", data=run_folder, runs=runs, steps=made.steps)
+    return made
 
 
 def losses(folder: Path) -> list[float]:
@@ -65,15 +84,16 @@ def assert_same_weights(ours: Path, theirs: Path) -> None:
             torch.testing.assert_close(tensor, there[name], atol=1e-5, rtol=1e-4, msg=name)
 
 
-@pytest.mark.parametrize("norm", NORMS)
 def test_two_processes_train_as_one(
-    norm: str, together: Path, tiny_folder: Path, run_folder: Path, tmp_path: Path
+    together: Together, tiny_folder: Path, run_folder: Path, tmp_path: Path
 ) -> None:
-    """The same rows in a step give the same losses and weights on two processes, of which only the first one writes."""
-    train(run_folder, tmp_path, uneven(tiny_folder, norm))
-    assert losses(together / norm) == pytest.approx(losses(tmp_path), abs=1e-5)
-    assert_same_weights(together / norm, tmp_path)
-    assert TrainReport.model_validate_json((together / norm / REPORT).read_text()).processes == 2
+    """Two batches of a step give the same losses and weights on two processes, of which only the first one writes."""
+    for norm in together.norms:
+        there, here = together.folder / norm, tmp_path / norm
+        train(run_folder, here, uneven(tiny_folder, norm, accumulate=2))
+        assert losses(there) == pytest.approx(losses(here), abs=1e-5)
+        assert_same_weights(there, here)
+        assert TrainReport.model_validate_json((there / REPORT).read_text()).processes == 2
 
 
 def transformers_step(folder: Path, norm: str) -> tuple[float, dict[str, Tensor]]:
@@ -90,13 +110,13 @@ def transformers_step(folder: Path, norm: str) -> tuple[float, dict[str, Tensor]
     return sum(loss for loss, _ in each) / len(each), mean  # type: ignore[return-value]
 
 
-def test_steps_are_those_of_transformers(tiny_folder: Path, tiny_t5_folder: Path, together: Path) -> None:
+def test_steps_are_those_of_transformers(together: Together) -> None:
     """Loss and every gradient equal transformers' to 1e-5: accumulated or not, on one process and on two."""
-    for number, told in enumerate(steps(tiny_folder, tiny_t5_folder)):
+    for number, told in enumerate(together.steps):
         folder = Path(told["model_folder"])
         loss, theirs = transformers_step(folder, told["loss_norm"])
         alone = step_gradients(**{**told, "model_folder": folder}, ranks=ONE)
-        for ours in (alone, torch.load(together / f"step-{number}.pt", weights_only=True)):
+        for ours in (alone, torch.load(together.folder / f"step-{number}.pt", weights_only=True)):
             assert ours["loss"] == pytest.approx(loss, abs=1e-5), told
             assert ours["gradients"].keys() == theirs.keys()
             for name, gradient in theirs.items():

@@ -158,12 +158,25 @@ def test_interrupted_run_goes_on_bit_for_bit(
 
 def test_parts_of_a_step_change_nothing(run_folder: Path, settings: TrainSettings, tmp_path: Path) -> None:
     """Gradients gathered over parts of a step give the weights of the whole step, to 1e-5."""
-    short = settings.model_copy(update={"max_steps": 3})
-    for name, size in (("whole", None), ("parts", 1)):
-        train(run_folder, tmp_path / name, short.model_copy(update={"micro_batch": size}))
+    short = settings.model_copy(update={"max_steps": 3, "batch_size": 6})
+    for name, size in (("whole", 1), ("parts", 3)):
+        train(run_folder, tmp_path / name, short.model_copy(update={"accumulate": size}))
     whole, parts = (load_checkpoint(tmp_path / name).trained_tensors() for name in ("whole", "parts"))
     for name, tensor in whole.items():
         # A softmax does not see a bias of its keys: that gradient is rounding, which Adam makes large.
         if name.endswith(".key.bias"):
             continue
         torch.testing.assert_close(parts[name], tensor, atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_a_run_goes_on_in_as_many_batches_per_step(
+    run_folder: Path, settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupted run whose steps would be dealt otherwise is refused, with both numbers."""
+    short = settings.model_copy(update={"max_steps": 5, "batch_size": 4})
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "progress", pressing)
+        with pytest.raises(Stopped, match="after step 2"):
+            train(run_folder, tmp_path, short)
+    with pytest.raises(InputError, match=r"a step had 1 batches, and has 2 \(1 processes x --accumulate 2\)"):
+        train(run_folder, tmp_path, short.model_copy(update={"accumulate": 2}))
