@@ -10,7 +10,7 @@ from torch import Tensor
 
 from emovit_train.model import EmoVIT
 from emovit_train.text import collate
-from tests.emovit_train.reference import reference_inputs, reference_model, reference_step
+from tests.emovit_train.reference import reference_step
 
 ROWS = [
     ("What?", "It is red."),
@@ -68,40 +68,3 @@ def test_padding_changes_no_row(either_model: EmoVIT) -> None:
     ]
     together = either_model(features, collate(rows, either_model.codec))
     torch.testing.assert_close(torch.cat(alone), together, atol=1e-5, rtol=0)
-
-
-def test_left_padding_would_change_the_loss(tiny_model: EmoVIT, tiny_folder: Path) -> None:
-    """Why rows are padded on the right: moved to the other side, transformers' loss is another one."""
-    theirs = reference_model(tiny_folder)
-    batch = collate([tiny_model.codec.encode(*row) for row in ROWS], tiny_model.codec)
-    inputs = reference_inputs(theirs, pixels(3), batch)
-    right = theirs(**inputs).loss.item()
-    texts = ("input_ids", "attention_mask", "labels")
-    order = inputs["attention_mask"][:, 4:].argsort(dim=1, stable=True) + 4
-    for name in texts:
-        inputs[name][:, 4:] = inputs[name].gather(1, order)
-    assert abs(theirs(**inputs).loss.item() - right) > 1e-3
-
-
-def test_language_model_has_no_dropout_in_training(tiny_t5_folder: Path) -> None:
-    """A T5 in training mode would drop out a tenth; ours stays in evaluation mode, and gives the same loss twice."""
-    from tests.emovit_train.conftest import assemble_tiny
-
-    model = assemble_tiny(tiny_t5_folder).train()
-    batch = collate([model.codec.encode(*row) for row in ROWS], model.codec)
-    features = model.encode_images(pixels(3))
-    assert torch.equal(model(features, batch), model(features, batch))
-    model.language_model.train()
-    assert not torch.equal(model(features, batch), model(features, batch))
-
-
-def test_t5_keeps_its_two_embedding_tables(tiny_t5_folder: Path) -> None:
-    """Output layer and embeddings stay two tensors, as saved, and the decoder's output is not scaled."""
-    from tests.emovit_train.conftest import assemble_tiny
-
-    language_model = assemble_tiny(tiny_t5_folder).language_model
-    assert not torch.equal(language_model.lm_head.weight, language_model.shared.weight)
-    assert torch.equal(
-        language_model.lm_head.weight, reference_model(tiny_t5_folder).language_model.lm_head.weight
-    )
-    assert not language_model.config.scale_decoder_outputs
