@@ -6,7 +6,7 @@ trained.safetensors  trained parameters, and what was fitted to the training pho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,7 @@ __all__ = [
     "read_config",
     "save_checkpoint",
     "saved_tensors",
+    "start_from",
 ]
 
 CONFIG: Final = "config.json"
@@ -44,6 +45,7 @@ class Provenance(BaseModel):
         settings: What the run was told, see `emovit_train.settings`.
         data_sha256: Of the data file.
         step: Steps of the optimizer that were done.
+        start_sha256: Of the tensor file of the checkpoint that they began with; None where there was none.
         git_revision: Of this program's checkout, where it is one.
         versions: Of Python and the packages that compute.
     """
@@ -53,6 +55,7 @@ class Provenance(BaseModel):
     settings: dict[str, Any]
     data_sha256: str
     step: int
+    start_sha256: str | None = None
     git_revision: str | None
     versions: dict[str, str]
 
@@ -158,16 +161,43 @@ def load_checkpoint(folder: Path, *, untuned: bool = False) -> Assembly:
     Raises:
         InputError: this is no checkpoint of ours, or its base is not the one that is installed.
     """
-    from safetensors.torch import load_file
-
     config = read_config(folder)
     model = MODELS.get(config.spec.kind).assemble(config.spec)
+    _put_onto(model, config, folder, untuned=untuned)
+    return model.eval()
+
+
+def start_from(folder: Path, config: CheckpointConfig, model: Assembly, parts: Sequence[str]) -> None:
+    """Put a checkpoint's tensors onto a model that is to be trained further; leaves the checkpoint's parts to train.
+
+    Args:
+        folder: The checkpoint.
+        config: Of the checkpoint.
+        model: Freshly assembled.
+        parts: What is to be trained.
+
+    Raises:
+        InputError: it was tuned on another base, or a part that it trained would be frozen: the result could not be
+            told from a changed base any more.
+    """
+    frozen = [part for part in config.parts if part not in parts]
+    if frozen:
+        raise InputError(
+            f"{', '.join(frozen)} would be frozen, which this checkpoint trained",
+            where=folder,
+            remedy=f"Train these parts, too: --parts {','.join(dict.fromkeys((*config.parts, *parts)))}",
+        )
+    _put_onto(model, config, folder)
+
+
+def _put_onto(model: Assembly, config: CheckpointConfig, folder: Path, *, untuned: bool = False) -> None:
+    from safetensors.torch import load_file
+
     model.set_trained(config.parts)
     _check_base(config, model, folder)
     wanted = set(model.fitted_tensors()) if untuned else set(config.shapes)
     tensors = {name: tensor for name, tensor in load_file(folder / TENSORS).items() if name in wanted}
     model.load_state_dict(tensors, strict=False)
-    return model.eval()
 
 
 def saved_tensors(model: Assembly) -> dict[str, Tensor]:

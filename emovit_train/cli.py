@@ -107,6 +107,9 @@ def predict(
     labels: Annotated[
         str | None, typer.Option(help="Rank these labels instead of answering freely: joy,fear or mikels-8.")
     ] = None,
+    context: Annotated[
+        str | None, typer.Option(help="The photographs' caption, for a model that was tuned with captions.")
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
     untuned: Annotated[bool, typer.Option(help="Ask the model as it was before tuning.")] = False,
 ) -> None:
@@ -115,7 +118,15 @@ def predict(
         raise InputError("nothing is asked", where="predict", remedy='Add --ask "..." or --labels joy,fear.')
     from emovit_train.console import show_answers
 
-    show_answers(photos, checkpoint, ask=ask, labels=labels, max_new_tokens=max_new_tokens, untuned=untuned)
+    show_answers(
+        photos,
+        checkpoint,
+        ask=ask,
+        labels=labels,
+        max_new_tokens=max_new_tokens,
+        untuned=untuned,
+        context=context,
+    )
 
 
 add_commands(app)

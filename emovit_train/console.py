@@ -13,13 +13,14 @@ from emogen.atomic import writable_folder, write_text
 from emogen.errors import InputError
 from emogen.labels import label_set
 from emogen.protocol import categorical_answer, categorical_question
-from emogen.terminal import say
+from emogen.terminal import note, say
 from emovit_train.decoding import Decoding
 from emovit_train.report import TrainReport
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from emovit_train.checkpoint import CheckpointConfig
     from emovit_train.evaluation.evaluate import Evaluation
     from emovit_train.model import Assembly
 
@@ -34,7 +35,8 @@ def show_report(report: TrainReport, out: Path) -> None:
     if report.held_out_loss_start is not None:
         say(f"held out   {report.held_out_loss_start:.3f} -> {report.held_out_loss_end:.3f}")
     if report.truncated_rows:
-        say(f"truncated  {report.truncated_rows} rows were too long and were cut")
+        cut = ", ".join(f"{part} {count}" for part, count in report.cut.items())
+        say(f"truncated  {report.truncated_rows} rows were too long and were cut: {cut}")
     say(f"frozen     unchanged, sha256 {report.frozen_sha256_after[:12]}")
     say(f"seconds    {report.seconds['total']:.1f}")
     say(f"saved      {out}")
@@ -99,21 +101,24 @@ def show_answers(
     labels: str | None,
     max_new_tokens: int,
     untuned: bool,
+    context: str | None = None,
 ) -> None:
     """Print an answer, or a ranking of labels, for each photograph.
 
     Raises:
-        InputError: a photograph, the labels or the checkpoint cannot be used.
+        InputError: a photograph, the labels, the context or the checkpoint cannot be used.
     """
     names = label_set(labels) if labels is not None else ()
     question = ask or categorical_question(names)
     from emovit_train.checkpoint import load_checkpoint, read_config
     from emovit_train.features import ImageFeatures
     from emovit_train.images import check_images
+    from emovit_train.objective import asked_of
 
-    read_config(checkpoint)
+    _check_context(read_config(checkpoint), context)
     check_images(photos, remedy="Check the paths.")
     model = load_checkpoint(checkpoint, untuned=untuned)
+    question = asked_of(model, question, context)
     features = ImageFeatures(model)
     features.compute(photos)
     for photo in photos:
@@ -125,6 +130,17 @@ def show_answers(
 
             (answer,) = generate(model, seen, [question], decoding=Decoding(max_new_tokens=max_new_tokens))
             say(f"{photo}: {answer}")
+
+
+def _check_context(config: CheckpointConfig, context: str | None) -> None:
+    if context and config.spec.context == "none":
+        raise InputError(
+            "this model was tuned without a context",
+            where="--context",
+            remedy="Leave it out, or tune with one.",
+        )
+    if not context and config.spec.context == "caption":
+        note("this model was tuned with captions before its instructions: give one with --context")
 
 
 def _ranking(model: Assembly, features: Tensor, question: str, names: Sequence[str]) -> str:

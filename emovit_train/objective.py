@@ -45,12 +45,15 @@ class Example:
 
 def encode_rows(model: Assembly, rows: Sequence[Row]) -> list[Example]:
     """Return the rows with their tokens; the context comes first where the model is tuned with one."""
-    return [Example(row, model.codec.encode(asked_of(model, row), row.answer)) for row in rows]
+    return [
+        Example(row, model.codec.encode(asked_of(model, row.question, row.context), row.answer))
+        for row in rows
+    ]
 
 
-def asked_of(model: Assembly, row: Row) -> str:
-    """Return what the model is asked in a row: its question, after the context that the model is tuned with."""
-    return with_context(row.question, row.context) if model.spec.context == "caption" else row.question
+def asked_of(model: Assembly, question: str, context: str | None) -> str:
+    """Return what the model is asked: the question, after the context where the model is tuned with one."""
+    return with_context(question, context) if model.spec.context == "caption" else question
 
 
 def cut_parts(examples: Iterable[Example]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import typer
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from emovit_train.settings import TrainSettings
@@ -75,6 +76,8 @@ _UNIONS: Final = (Union, UnionType)
 
 def _kind(field: FieldInfo) -> type:
     """Return what a setting's value is on the command line: bool, int, float, or else str."""
+    if any(isinstance(each, BeforeValidator) for each in field.metadata):
+        return str
     annotation: Any = field.annotation
     if get_origin(annotation) in _UNIONS:
         annotation = next(each for each in get_args(annotation) if each is not type(None))

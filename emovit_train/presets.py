@@ -32,6 +32,7 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "epochs": 4,
         "batch_size": 1,
         "loss_norm": "sample",
+        "text_norm": "lavis",
         "lr": 1e-5,
         "lr_min": 1e-8,
         "schedule": "lavis_epoch",

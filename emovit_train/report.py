@@ -56,6 +56,7 @@ class TrainReport(_Frozen):
         frozen_sha256_after: The same after the last step; equal, or the run fails.
         best_held_out_loss: The lowest that was measured during training; None where none was.
         truncated_rows: Rows of which something was cut to fit.
+        cut: Which part of how many rows, see `emovit_train.text.TextLimits`.
         data_sha256: Of the data file.
         answers: About a few photographs of each side.
         seconds: Wall time by phase: `preparation`, `training`, `total`.
@@ -78,6 +79,7 @@ class TrainReport(_Frozen):
     frozen_sha256_after: str
     best_held_out_loss: float | None = None
     truncated_rows: int
+    cut: dict[str, int] = {}
     data_sha256: str
     answers: tuple[SampleAnswer, ...] = ()
     seconds: dict[str, float]

@@ -44,6 +44,7 @@ class TrainingState:
         settings: What the run was told.
         data_sha256: Of the data file.
         lanes: Batches per step, of all processes.
+        start_sha256: Of the checkpoint that it began with; None where there was none.
         tensors: Name → what was trained, and what was fitted before the first step.
         optimizer: Its moments and counts.
         scaler: Of the loss, for float16.
@@ -57,6 +58,7 @@ class TrainingState:
     settings: dict[str, Any]
     data_sha256: str
     lanes: int
+    start_sha256: str | None
     tensors: dict[str, Tensor]
     optimizer: dict[str, Any]
     scaler: dict[str, Any]

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from emogen.errors import InputError
 from emogen.resources import checkout
 from emogen.revision import git_revision
-from emovit_train.checkpoint import Provenance
+from emogen.terminal import note
+from emovit_train.checkpoint import CheckpointConfig, Provenance, read_config, start_from
 from emovit_train.data import Row, data_file, read_rows, split_rows
 from emovit_train.features import ImageFeatures, ViewSource
 from emovit_train.fingerprint import sha256_file, sha256_tensors
 from emovit_train.images import check_images
+from emovit_train.mixture import choose_portion, choose_types
 from emovit_train.models import MODELS, ModelSpec, resolve_model
-from emovit_train.objective import Example, encode_rows, mean_loss, measured_of
+from emovit_train.objective import Example, asked_of, encode_rows, mean_loss, measured_of
 from emovit_train.plan import RunPlan, lane_size
 from emovit_train.predict import generate
 from emovit_train.views import open_views
@@ -48,16 +50,37 @@ class Data:
     sha256: str
 
 
-def read_data(data: Path, images: Path | None) -> Data:
-    """Read the rows, and make sure that their photographs can be read.
+def read_data(data: Path, images: Path | None, settings: TrainSettings) -> Data:
+    """Read the rows, choose those to train on, and make sure that their photographs can be read.
+
+    All held-out rows are measured, whatever is trained on, so that runs can be compared.
 
     Raises:
-        InputError: a file is missing or malformed, or a photograph is.
+        InputError: a file is missing or malformed, a photograph is, or a type or all context is missing.
     """
     file = data_file(data)
     training, held_out = split_rows(read_rows(data, images), file)
-    check_images(row.image for row in (*training, *held_out))
+    if settings.types is not None:
+        training = choose_types(training, settings.types, seed=settings.seed)
+    if settings.portion is not None:
+        training = choose_portion(training, settings.portion, seed=settings.seed)
+    rows = (*training, *held_out)
+    if settings.context == "caption":
+        _check_captions(rows, file)
+    check_images(row.image for row in rows)
     return Data(training, held_out, sha256_file(file))
+
+
+def _check_captions(rows: Sequence[Row], file: Path) -> None:
+    without = sum(row.context is None for row in rows)
+    if without == len(rows):
+        raise InputError(
+            "no row has a caption to precede its instruction",
+            where=file,
+            remedy="Leave out --context, or train on the samples of captioned records.",
+        )
+    if without:
+        note(f"{without} of {len(rows)} rows have no caption: their instructions stand alone")
 
 
 @dataclass(frozen=True)
@@ -74,6 +97,7 @@ class Run:
         views: Where training gets its features from.
         training: The rows to train on, with their tokens.
         held_out: The rows that are only measured.
+        start: The earlier checkpoint that it begins with, if any.
     """
 
     settings: TrainSettings
@@ -85,6 +109,7 @@ class Run:
     views: ViewSource
     training: Sequence[Example]
     held_out: Sequence[Example]
+    start: CheckpointConfig | None
 
     def measured(self) -> dict[str, Any]:
         """Return what the model is worth now: its losses, its sample answers, and the hash of what is frozen."""
@@ -100,6 +125,11 @@ class Run:
         return mean_loss(self.model, self.features, measured_of(self.held_out)) if self.held_out else None
 
     @property
+    def start_sha256(self) -> str | None:
+        """Of the tensors that it begins with, where it begins with an earlier checkpoint's."""
+        return self.start.tensors_sha256 if self.start else None
+
+    @property
     def plan(self) -> RunPlan:
         """The steps."""
         return RunPlan(self.training, self.settings, self.ranks.world * self.settings.accumulate)
@@ -112,11 +142,13 @@ class Run:
     def answers(self) -> list[str]:
         """Return what the model says to `asked`."""
         seen = self.features.batch([row.image for row in self.asked])
-        return generate(self.model, seen, [row.question for row in self.asked])
+        asked = [asked_of(self.model, row.question, row.context) for row in self.asked]
+        return generate(self.model, seen, asked)
 
     def trained_images(self) -> set[str]:
-        """Return the SHA-256 of every photograph that is trained on."""
-        return {sha256_file(path) for path in {row.image for row in self.data.training}}
+        """Return the SHA-256 of every photograph that is trained on, or was before this run started."""
+        earlier = self.start.trained_images if self.start else ()
+        return {*earlier, *(sha256_file(path) for path in {row.image for row in self.data.training})}
 
     def provenance(self, step: int) -> Provenance:
         """Return how the weights after a step came about."""
@@ -124,6 +156,7 @@ class Run:
             settings=self.settings.model_dump(mode="json"),
             data_sha256=self.data.sha256,
             step=step,
+            start_sha256=self.start_sha256,
             git_revision=git_revision(checkout()),
             versions={
                 "python": platform.python_version(),
@@ -148,8 +181,19 @@ def assemble(settings: TrainSettings, ranks: Ranks, out: Path, data: Data) -> Ru
             remedy='Give some records the split "val", or leave it out.',
         )
     kind, folder = resolve_model(settings.model, settings.arch)
-    spec = ModelSpec(kind, folder, settings.seed, settings.frozen_dtype, lora_rank=settings.lora_rank)
+    spec = ModelSpec(
+        kind,
+        folder,
+        settings.seed,
+        settings.frozen_dtype,
+        settings.text_norm,
+        settings.context,
+        settings.lora_rank,
+    )
+    start = read_config(Path(settings.start)) if settings.start else None
     model = MODELS.get(kind).assemble(spec)
+    if start:
+        start_from(Path(str(settings.start)), start, model, settings.parts)
     model.set_trained(settings.parts)
     model.to(ranks.device)
     training, held_out = encode_rows(model, data.training), encode_rows(model, data.held_out)
@@ -158,7 +202,7 @@ def assemble(settings: TrainSettings, ranks: Ranks, out: Path, data: Data) -> Ru
         measured = [example.row for example in (*measured_of(training), *measured_of(held_out))]
         features.compute(row.image for row in (*measured, *_asked(data.training), *_asked(data.held_out)))
     views = open_views(model, settings, ranks, features, {row.image for row in data.training})
-    return Run(settings, ranks, out, data, model, features, views, training, held_out)
+    return Run(settings, ranks, out, data, model, features, views, training, held_out, start)
 
 
 def _asked(rows: Sequence[Row]) -> list[Row]:

@@ -61,6 +61,12 @@ class Saver:
         run, out = self._run, self._run.out
         if set(run.ranks.gather(state.step)) != {state.step}:
             raise InputError("not all processes see the same run", where=out, remedy="Use a shared folder.")
+        if state.start_sha256 != run.start_sha256:
+            raise InputError(
+                "this is another checkpoint than the interrupted run began with",
+                where=run.settings.start,
+                remedy="Put that one back, or start anew with --overwrite.",
+            )
         tensors = saved_tensors(run.model)
         if {name: each.shape for name, each in tensors.items()} != {
             name: each.shape for name, each in state.tensors.items()
@@ -109,6 +115,7 @@ class Saver:
                 settings=run.settings.model_dump(mode="json"),
                 data_sha256=run.data.sha256,
                 lanes=run.plan.lanes,
+                start_sha256=run.start_sha256,
                 tensors={name: each.detach() for name, each in saved_tensors(run.model).items()},
                 optimizer=self._stepper.optimizer.state_dict(),
                 scaler=self._stepper.scaler.state_dict(),

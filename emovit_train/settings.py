@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from emovit_train.mixture import parse_portion, parse_types
+
 __all__ = ["FREE", "TrainSettings"]
 
 Part = Literal["qformer", "query_tokens", "projection", "ln_vision", "lora"]
@@ -24,6 +26,21 @@ def _texts(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _types(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value))
+    return parse_types(value) if isinstance(value, str) else value
+
+
+def _portion(value: Any) -> Any:
+    return parse_portion(value) if isinstance(value, str) else value
+
+
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Types = Annotated[dict[str, Weight | None], Field(min_length=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
 class TrainSettings(BaseModel):
     """The settings of one run. Rates are per step of the optimizer, whatever the number of processes."""
 
@@ -36,6 +53,10 @@ class TrainSettings(BaseModel):
     arch: Literal["auto", "instructblip", "llava"] = Field(
         "auto", description="What the folder holds: auto (as its config.json says), instructblip, or llava."
     )
+    start: str | None = Field(
+        None,
+        description="Begin with the trained parts of this checkpoint of an earlier run, on the same base.",
+    )
     preset: str | None = Field(
         None, description="Settings of a reference, by name: emovit or instructblip. Options win over them."
     )
@@ -43,6 +64,24 @@ class TrainSettings(BaseModel):
         None, ge=1, description="Passes over the data. Default: the model's, or as many as MAX_STEPS needs."
     )
     max_steps: int | None = Field(None, ge=1, description="Stop after so many steps.")
+    types: Annotated[Types | None, BeforeValidator(_types)] = Field(
+        None,
+        description="Instruction types to train on: categorical,conversation (all of their rows), or with weights "
+        "categorical=2,reasoning=1 (in this proportion; equal weights are equal numbers). Default: all.",
+    )
+    portion: Annotated[Share | None, BeforeValidator(_portion)] = Field(
+        None,
+        description="Train on a share of the photographs, such as 10%, drawn by SEED and alike from each emotion; a "
+        "smaller share lies inside a larger. Default: all.",
+    )
+    text_norm: Literal["raw", "lavis"] = Field(
+        "raw",
+        description="Texts as they are (raw), or as LAVIS has them (lavis): lower-case, without most punctuation, cut "
+        "at 50 words, answers too.",
+    )
+    context: Literal["none", "caption"] = Field(
+        "none", description="What precedes each instruction: none, or the caption of its photograph."
+    )
     batch_size: int | None = Field(
         None,
         ge=1,

@@ -62,11 +62,12 @@ def read_settings(options: Mapping[str, Any], config: Path | None = None) -> Tra
 
 
 def _told_by(file: ConfigFile) -> dict[str, Any]:
-    """Return what a file says; a model folder in it is looked for beside it first."""
+    """Return what a file says; a folder in it is looked for beside it first."""
     given = dict(file.given)
-    model = given.get("model")
-    if isinstance(model, str) and (file.path.parent / model).is_dir():
-        given["model"] = str(file.path.parent / model)
+    for name in ("model", "start", "feature_cache"):
+        folder = given.get(name)
+        if isinstance(folder, str) and (file.path.parent / folder).is_dir():
+            given[name] = str(file.path.parent / folder)
     return given
 
 
@@ -88,6 +89,10 @@ def _validated(given: Mapping[str, Any], place: Callable[[str], str]) -> TrainSe
         return TrainSettings.model_validate(given)
     except ValidationError as error:
         raise _input_error(error.errors()[0], place) from error
+    except InputError as error:
+        # Of a reader of texts, which names the setting.
+        error.where = place(str(error.where))
+        raise
 
 
 def _input_error(first: ErrorDetails, place: Callable[[str], str]) -> InputError:

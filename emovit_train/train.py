@@ -23,6 +23,7 @@ from emovit_train.features import PoolFeatures
 from emovit_train.fingerprint import sha256_tensors
 from emovit_train.interruption import interrupt_requested
 from emovit_train.metrics import METRICS, Metrics, open_metrics
+from emovit_train.objective import cut_parts
 from emovit_train.optimizer import Schedule, adamw, gradient_scaler, set_lr
 from emovit_train.plan import PlannedStep, RunPlan
 from emovit_train.ranks import Ranks, open_ranks
@@ -106,11 +107,11 @@ def _train(
 ) -> TrainReport:
     begin_s = time.perf_counter()
     torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
-    data = read_data(source, images)
+    data = read_data(source, images, settings)
     if state:
         refuse_other_run(state, settings, data.sha256, ranks.world, out)
     run = assemble(settings, ranks, out, data)
-    if state is None:
+    if state is None and run.start is None:
         fit_normalisation(run.model, run.views, ranks, (row.image for row in data.training))
     start = state.start if state else ranks.share(run.measured() if ranks.is_first else None)
     ready_s = time.perf_counter()
@@ -268,7 +269,7 @@ def _check_weights(run: Run, start: dict[str, Any]) -> None:
 
 
 def _report(run: Run, start: dict[str, Any], end: _End, seconds: dict[str, float]) -> TrainReport:
-    measured = run.measured()
+    measured, examples = run.measured(), (*run.training, *run.held_out)
     held_out_rows = set(run.data.held_out)
     answers = zip(run.asked, start["answers"], measured["answers"], strict=True)
     return TrainReport(
@@ -285,7 +286,8 @@ def _report(run: Run, start: dict[str, Any], end: _End, seconds: dict[str, float
         trained_parameters=sum(tensor.numel() for tensor in run.model.trained_tensors().values()),
         frozen_sha256_before=start["frozen_sha256"],
         frozen_sha256_after=measured["frozen_sha256"],
-        truncated_rows=sum(example.text.truncated for example in (*run.training, *run.held_out)),
+        truncated_rows=sum(example.text.truncated for example in examples),
+        cut=cut_parts(examples),
         data_sha256=run.data.sha256,
         answers=tuple(
             SampleAnswer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -11,17 +11,20 @@ from pydantic import BaseModel, ConfigDict
 from emogen.atomic import writable_folder, write_text
 from emogen.protocol import categorical_answer, categorical_question
 from emogen.schemas import ImageRecord
-from emogen.terminal import progress
+from emogen.terminal import note, progress
 from emovit_train.checkpoint import load_checkpoint, read_config
 from emovit_train.evaluation.items import choose_images
 from emovit_train.evaluation.metrics import accuracy, macro_f1, majority_share
 from emovit_train.evaluation.predictions import Prediction, Ranking, read_answer
-from emovit_train.features import ImageFeatures
+from emovit_train.features import encode_views, view_pixels
 from emovit_train.fingerprint import sha256_file
 from emovit_train.images import check_images
+from emovit_train.objective import asked_of
 from emovit_train.predict import generate, rank
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from emovit_train.model import Assembly
 
 __all__ = ["EVALUATION", "PREDICTIONS", "Evaluation", "SplitScore", "evaluate", "score_splits"]
@@ -107,16 +110,15 @@ def evaluate(
     check_images(path for _, path in records)
     writable_folder(out)
     model = load_checkpoint(checkpoint, untuned=untuned)
-    features = ImageFeatures(model)
-    features.compute(path for _, path in records)
+    _note_captions(model, [record for record, _ in records])
     name = f"{checkpoint.name}{', untuned' if untuned else ''}"
     predictions = []
     with progress("evaluating", len(records)) as advance:
-        for record, path in records:
+        for (record, path), seen in zip(records, _plain_features(model, records), strict=True):
             predictions.append(
                 _predict(
                     model,
-                    features,
+                    seen[None],
                     record,
                     path,
                     frozenset(config.trained_images),
@@ -134,9 +136,27 @@ def evaluate(
     return result, predictions
 
 
+def _note_captions(model: Assembly, records: Sequence[ImageRecord]) -> None:
+    without = sum(record.caption is None for record in records)
+    if model.spec.context == "caption" and without:
+        note(
+            f"this model was tuned with captions before its instructions, and {without} of {len(records)} records "
+            "have none"
+        )
+
+
+def _plain_features(model: Assembly, records: Sequence[tuple[ImageRecord, Path]]) -> Iterator[Tensor]:
+    """Yield the features (N, D) of each record's photograph: of a large data set, all at once find no room."""
+
+    def pixels(path: Path) -> Tensor:
+        return view_pixels(model.preprocessing, path, None)
+
+    return encode_views(model, [path for _, path in records], pixels)
+
+
 def _predict(
     model: Assembly,
-    features: ImageFeatures,
+    seen: Tensor,
     record: ImageRecord,
     path: Path,
     trained: frozenset[str],
@@ -144,8 +164,9 @@ def _predict(
     dataset: str,
     answers: bool,
 ) -> Prediction:
-    question, seen = categorical_question(record.labels), features.batch([path])
-    (ranked,) = rank(model, seen, [question], [categorical_answer(label) for label in record.labels])
+    question = categorical_question(record.labels)
+    asked = asked_of(model, question, record.caption)
+    (ranked,) = rank(model, seen, [asked], [categorical_answer(label) for label in record.labels])
     scores = dict(zip(record.labels, ranked, strict=True))
     row = Prediction(
         dataset=dataset,
@@ -157,7 +178,7 @@ def _predict(
         model=name,
         instruction="categorical",
         question=question,
-        answer=generate(model, seen, [question])[0] if answers else None,
+        answer=generate(model, seen, [asked])[0] if answers else None,
         ranking=Ranking(
             sums={label: score.log_prob_sum for label, score in scores.items()},
             means={label: score.log_prob_mean for label, score in scores.items()},

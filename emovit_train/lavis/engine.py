@@ -40,6 +40,11 @@ _INSIDE: Final = Path(__file__).with_name("inside.py")
 _POLL_S: Final = 0.2
 # Settings that LAVIS does not have, and the values that ask nothing of it.
 _WITHOUT: Final[dict[str, tuple[object, ...]]] = {
+    "start": (None,),
+    "types": (None,),
+    "portion": (None,),
+    "text_norm": ("raw",),
+    "context": ("none",),
     "max_steps": (None,),
     "batch_tokens": (None,),
     "accumulate": (1,),

@@ -18,7 +18,7 @@ from emovit_train.instructblip import VisionTokens
 from emovit_train.model import EmoVIT
 from emovit_train.nano import ZScore
 from emovit_train.ranks import Ranks
-from emovit_train.run import assemble, read_data
+from emovit_train.run import Run, assemble, read_data
 from emovit_train.settings import TrainSettings
 from emovit_train.train import train
 from emovit_train.views import fit_normalisation
@@ -57,6 +57,10 @@ def trained(run_folder: Path, out: Path, folder: Path, **told: Any) -> str:
     return read_config(out).tensors_sha256
 
 
+def assembled(run_folder: Path, out: Path, settings: TrainSettings) -> Run:
+    return assemble(settings, ONE, out, read_data(run_folder, None, settings))
+
+
 def test_a_cache_trains_as_fresh_views_do(
     tiny_folder: Path, pictures: Path, tmp_path: Path, seen: list[int]
 ) -> None:
@@ -87,7 +91,7 @@ def test_a_run_begins_with_the_photographs_that_are_measured(
     """Of many photographs, those of the measured rows and the sample questions are looked at, and no more."""
     monkeypatch.setattr(objective, "MEASURED_ROWS", 1)
     monkeypatch.setattr("emovit_train.run.SHOWN_PHOTOGRAPHS", 1)
-    run = assemble(tiny_settings(tiny_folder), ONE, tmp_path, read_data(run_folder, None))
+    run = assembled(run_folder, tmp_path, tiny_settings(tiny_folder))
     assert len(seen) < 4
     seen.clear()
     assert run.measured()["loss"] > 0
@@ -98,7 +102,7 @@ def test_the_normalisation_is_fitted_to_what_is_trained_on(
     tiny_model: EmoVIT, tiny_folder: Path, run_folder: Path, tmp_path: Path
 ) -> None:
     """An assembly that fits one gets mean and spread of all training photographs, and of no other."""
-    run = assemble(tiny_settings(tiny_folder, augment=False), ONE, tmp_path, read_data(run_folder, None))
+    run = assembled(run_folder, tmp_path, tiny_settings(tiny_folder, augment=False))
     photographs = [row.image for row in run.data.training]
     run.model.ln_vision = ZScore(16)  # type: ignore[assignment]
     fit_normalisation(run.model, run.views, ONE, photographs)
