@@ -18,6 +18,7 @@ from emovit_train.fingerprint import sha256_file, sha256_tensors
 from emovit_train.models import MODELS, ModelSpec
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from emovit_train.model import Assembly
@@ -151,12 +152,13 @@ def read_config(folder: Path) -> CheckpointConfig:
     return config
 
 
-def load_checkpoint(folder: Path, *, untuned: bool = False) -> Assembly:
+def load_checkpoint(folder: Path, *, untuned: bool = False, device: torch.device | str = "cpu") -> Assembly:
     """Return the assembly in evaluation mode.
 
     Args:
         folder: The checkpoint.
         untuned: Leave the trained parts in their starting state.
+        device: Where it is to compute.
 
     Raises:
         InputError: this is no checkpoint of ours, or its base is not the one that is installed.
@@ -164,7 +166,7 @@ def load_checkpoint(folder: Path, *, untuned: bool = False) -> Assembly:
     config = read_config(folder)
     model = MODELS.get(config.spec.kind).assemble(config.spec)
     _put_onto(model, config, folder, untuned=untuned)
-    return model.eval()
+    return model.to(device).eval()
 
 
 def start_from(folder: Path, config: CheckpointConfig, model: Assembly, parts: Sequence[str]) -> None:

@@ -38,6 +38,9 @@ Images = Annotated[
 ]
 
 
+Device = Annotated[str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, or cuda.")]
+
+
 @app.callback()
 def program(version: Version = False) -> None:
     """Say what concerns all commands."""
@@ -65,6 +68,7 @@ def evaluate(
     answers: Annotated[
         bool, typer.Option(help="Let the model answer freely, too; `score` reads it.")
     ] = False,
+    device: Device = "auto",
 ) -> None:
     """Rank the emotion labels of every record, and compare with majority and chance."""
     from emovit_train.console import show_evaluation
@@ -81,6 +85,7 @@ def evaluate(
         dataset=as_,
         task=task,
         split=split,
+        device=device,
     )
     show_evaluation(result, folder)
 
@@ -110,22 +115,34 @@ def predict(
     context: Annotated[
         str | None, typer.Option(help="The photographs' caption, for a model that was tuned with captions.")
     ] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
+    decoding: Annotated[
+        str, typer.Option(help="How answers are made: greedy, or as the references do: emovit, lavis.")
+    ] = "greedy",
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Longest answer, in tokens. Default: that of DECODING.")
+    ] = None,
+    batch_size: Annotated[
+        int,
+        typer.Option(min=1, help="Photographs at once; above 1, answers may depend on their company."),
+    ] = 1,
+    device: Device = "auto",
     untuned: Annotated[bool, typer.Option(help="Ask the model as it was before tuning.")] = False,
 ) -> None:
-    """Ask about photographs: a free answer, or a ranking of labels."""
+    """Ask about photographs: a free answer, or a ranking of labels by the sum and the mean of their log-probability."""
     if not ask and not labels:
         raise InputError("nothing is asked", where="predict", remedy='Add --ask "..." or --labels joy,fear.')
-    from emovit_train.console import show_answers
+    from emovit_train.answering import Asked, show_answers
+    from emovit_train.decoding import decoding_preset
 
     show_answers(
         photos,
         checkpoint,
-        ask=ask,
-        labels=labels,
+        Asked.of(ask, labels, context),
+        decoding=decoding_preset(decoding),
         max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        device=device,
         untuned=untuned,
-        context=context,
     )
 
 

@@ -11,20 +11,13 @@ from pydantic import BaseModel
 
 from emogen.atomic import writable_folder, write_text
 from emogen.errors import InputError
-from emogen.labels import label_set
-from emogen.protocol import categorical_answer, categorical_question
-from emogen.terminal import note, say
-from emovit_train.decoding import Decoding
+from emogen.terminal import say
 from emovit_train.report import TrainReport
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from emovit_train.checkpoint import CheckpointConfig
     from emovit_train.evaluation.evaluate import Evaluation
-    from emovit_train.model import Assembly
 
-__all__ = ["show_answers", "show_evaluation", "show_report", "show_scores"]
+__all__ = ["show_evaluation", "show_report", "show_scores"]
 
 
 def show_report(report: TrainReport, out: Path) -> None:
@@ -91,64 +84,3 @@ def show_scores(files: Sequence[Path], *, out: Path | None, as_json: bool) -> No
             if table:
                 write_text(out / f"{name}.csv", as_csv(table))
         say(f"saved {out}", err=True)
-
-
-def show_answers(
-    photos: Sequence[Path],
-    checkpoint: Path,
-    *,
-    ask: str | None,
-    labels: str | None,
-    max_new_tokens: int,
-    untuned: bool,
-    context: str | None = None,
-) -> None:
-    """Print an answer, or a ranking of labels, for each photograph.
-
-    Raises:
-        InputError: a photograph, the labels, the context or the checkpoint cannot be used.
-    """
-    names = label_set(labels) if labels is not None else ()
-    question = ask or categorical_question(names)
-    from emovit_train.checkpoint import load_checkpoint, read_config
-    from emovit_train.features import ImageFeatures
-    from emovit_train.images import check_images
-    from emovit_train.objective import asked_of
-
-    _check_context(read_config(checkpoint), context)
-    check_images(photos, remedy="Check the paths.")
-    model = load_checkpoint(checkpoint, untuned=untuned)
-    question = asked_of(model, question, context)
-    features = ImageFeatures(model)
-    features.compute(photos)
-    for photo in photos:
-        seen = features.batch([photo])
-        if names:
-            say(f"{photo}:\n{_ranking(model, seen, question, names)}")
-        else:
-            from emovit_train.predict import generate
-
-            (answer,) = generate(model, seen, [question], decoding=Decoding(max_new_tokens=max_new_tokens))
-            say(f"{photo}: {answer}")
-
-
-def _check_context(config: CheckpointConfig, context: str | None) -> None:
-    if context and config.spec.context == "none":
-        raise InputError(
-            "this model was tuned without a context",
-            where="--context",
-            remedy="Leave it out, or tune with one.",
-        )
-    if not context and config.spec.context == "caption":
-        note("this model was tuned with captions before its instructions: give one with --context")
-
-
-def _ranking(model: Assembly, features: Tensor, question: str, names: Sequence[str]) -> str:
-    from emovit_train.predict import rank
-
-    (scores,) = rank(model, features, [question], [categorical_answer(name) for name in names])
-    best_first = sorted(zip(names, scores, strict=True), key=lambda pair: -pair[1].log_prob_sum)
-    return "\n".join(
-        f"  {name:16} sum {score.log_prob_sum:8.3f}   mean {score.log_prob_mean:7.3f}"
-        for name, score in best_first
-    )

@@ -66,5 +66,5 @@ def decoding_preset(name: str) -> Decoding:
         UnknownNameError: no such preset.
     """
     if name not in DECODINGS:
-        raise UnknownNameError("decoding", name, DECODINGS)
+        raise UnknownNameError("decoding", name, DECODINGS, where="--decoding")
     return DECODINGS[name]

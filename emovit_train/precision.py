@@ -9,10 +9,11 @@ from typing import Final
 
 import torch
 
-from emogen.errors import UnknownNameError
+from emogen.errors import InputError, UnknownNameError
 
-__all__ = ["best_device", "dtype_name", "frozen_dtype", "named_dtype"]
+__all__ = ["DEVICES", "best_device", "dtype_name", "frozen_dtype", "named_dtype"]
 
+DEVICES: Final = ("auto", "cpu", "cuda")
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -49,6 +50,16 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def best_device() -> torch.device:
-    """Return where to compute: a GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def best_device(name: str = "auto") -> torch.device:
+    """Return where to compute: `cpu`, `cuda`, or `auto`, which is a GPU where there is one.
+
+    Raises:
+        UnknownNameError: another name.
+        InputError: there is no GPU.
+    """
+    if name not in DEVICES:
+        raise UnknownNameError("device", name, DEVICES, where="--device")
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
+        raise InputError("torch finds no GPU", where="--device", remedy="Leave it out, or add --device cpu.")
+    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")

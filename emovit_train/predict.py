@@ -65,7 +65,12 @@ def generate(
 
 @torch.no_grad()
 def rank(
-    model: Assembly, features: Tensor, questions: Sequence[str], candidates: Sequence[str]
+    model: Assembly,
+    features: Tensor,
+    questions: Sequence[str],
+    candidates: Sequence[str],
+    *,
+    at_once: int = RANKED_AT_ONCE,
 ) -> list[list[Ranked]]:
     """Score every candidate answer to every question; image and question are read once for all candidates.
 
@@ -74,6 +79,7 @@ def rank(
         features: (questions, N, D), of the photograph that each question is about.
         questions: What is asked.
         candidates: The answers to compare, the same for all questions.
+        at_once: Questions per batch.
 
     Returns:
         For each question one score per candidate, in the order given.
@@ -84,7 +90,7 @@ def rank(
             Ranked(candidate, total, total / len(answer))
             for candidate, total, answer in zip(candidates, row, answers, strict=True)
         ]
-        for part, batch in _asked(model, features, questions, RANKED_AT_ONCE)
+        for part, batch in _asked(model, features, questions, at_once)
         for row in model.language.score(model.look(part, batch), batch, answers).tolist()
     ]
 

@@ -20,6 +20,7 @@ from emovit_train.features import encode_views, view_pixels
 from emovit_train.fingerprint import sha256_file
 from emovit_train.images import check_images
 from emovit_train.objective import asked_of
+from emovit_train.precision import best_device
 from emovit_train.predict import generate, rank
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def evaluate(
     dataset: str | None = None,
     task: str | None = None,
     split: str = "test",
+    device: str = "auto",
 ) -> tuple[Evaluation, list[Prediction]]:
     """Rank the labels of every labelled record, and write `predictions.jsonl` and `evaluation.json` into `out`.
 
@@ -100,16 +102,18 @@ def evaluate(
         dataset: Name of the data set, see `emovit_train.evaluation.datasets`.
         task: Its labels; its first task by default.
         split: Of the data set.
+        device: See `emovit_train.precision.best_device`.
 
     Raises:
-        InputError: the checkpoint, the data or a photograph cannot be used.
+        InputError: the checkpoint, the data, a photograph or the device cannot be used.
     """
+    where = best_device(device)
     config = read_config(checkpoint)
     chosen = choose_images(data, images, dataset, task, split)
     records = chosen.records
     check_images(path for _, path in records)
     writable_folder(out)
-    model = load_checkpoint(checkpoint, untuned=untuned)
+    model = load_checkpoint(checkpoint, untuned=untuned, device=where)
     _note_captions(model, [record for record, _ in records])
     name = f"{checkpoint.name}{', untuned' if untuned else ''}"
     predictions = []

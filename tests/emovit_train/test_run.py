@@ -12,8 +12,8 @@ import torch
 
 from emogen.errors import InputError, UnknownNameError
 from emogen.protocol import categorical_question
+from emovit_train.answering import Asked, show_answers
 from emovit_train.checkpoint import save_checkpoint
-from emovit_train.console import show_answers
 from emovit_train.evaluation import evaluate as evaluation
 from emovit_train.ranks import Ranks
 from emovit_train.run import assemble, read_data
@@ -118,11 +118,9 @@ def test_captions_precede_what_is_learnt_and_asked(
     assert "1 of 4 records have none" in capsys.readouterr().err
     asked.clear()
     photo = captioned / "photos" / "red.png"
-    show_answers(
-        [photo], checkpoint, ask="What?", labels=None, max_new_tokens=4, untuned=False, context="A wall."
-    )
+    show_answers([photo], checkpoint, Asked("What?", context="A wall."))
     assert asked == ["Context: A wall. What?"]
-    show_answers([photo], checkpoint, ask="What?", labels=None, max_new_tokens=4, untuned=False)
+    show_answers([photo], checkpoint, Asked("What?"))
     assert "give one with --context" in capsys.readouterr().err
 
 
