@@ -134,16 +134,28 @@ def _plain(description: str, total: int | None) -> Advance:
     done = 0
     last_s = time.monotonic()
     of = "" if total is None else f"/{total}"
+    # What an earlier run had done comes first and at once, and says nothing of the pace.
+    first: tuple[int, float] | None = None
 
     def advance(step: int = 1, *, note: str = "") -> None:
-        nonlocal done, last_s
+        nonlocal done, last_s, first
         done += step
         now_s = time.monotonic()
+        first = first or (done, now_s)
         if done == total or now_s - last_s >= PLAIN_INTERVAL_S:
             last_s = now_s
-            say(f"{description}: {done}{of}{'  ' + note if note else ''}", err=True)
+            new, spent_s = done - first[0], now_s - first[1]
+            left = _time(spent_s / new * (total - done)) + " left" if total and new and done < total else ""
+            say("  ".join(filter(None, [f"{description}: {done}{of}", note, left])), err=True)
 
     return advance
+
+
+def _time(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def show_remarks(remarks: Iterable[str]) -> None:

@@ -72,6 +72,11 @@ class Ranks:
         dist.broadcast_object_list(values, src=0)
         return values[0]
 
+    def wait(self) -> None:
+        """Go on only when all processes have come here."""
+        if self.world > 1:
+            dist.barrier()
+
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Sum the gradient of each parameter over the processes; one that no process has stays None."""
         if self.world == 1:
@@ -119,8 +124,11 @@ def open_ranks(device: str) -> Iterator[Ranks]:
         "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo",
         timeout=TIMEOUT,
     )
+    ranks = Ranks(dist.get_rank(), world, chosen)
     try:
-        yield Ranks(dist.get_rank(), world, chosen)
+        yield ranks
+        # Where one process leaves while another still speaks to it, the other one is aborted.
+        ranks.wait()
     finally:
         dist.destroy_process_group()
 

@@ -126,6 +126,8 @@ def _train(
         save_checkpoint(out, run.model, run.trained_images(), run.provenance(end.step))
         draw_curve(out / METRICS, out / CURVE)
     if not end.finished:
+        # Once any process has ended, torchrun ends the others, and the first one has to save.
+        ranks.wait()
         raise Stopped(
             f"stopped after step {end.step}; that state is saved in {out}, and the same command goes on from it"
         )

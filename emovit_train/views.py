@@ -54,9 +54,9 @@ def _open_cache(
     if ranks.is_first:
         filled = FeatureCache(folder, model, key)
         filled.compute(photographs)
-        ranks.share(None)
+        ranks.wait()
         return filled
-    ranks.share(None)
+    ranks.wait()
     return FeatureCache(folder, model, key)
 
 

@@ -137,8 +137,26 @@ def test_progress_in_a_log_is_a_line_now_and_then(
         advance()
         advance(note="done")
     shown = capsys.readouterr()
-    assert shown.err.splitlines() == ["working: 2/4  half", "working: 4/4  done"]
+    assert shown.err.splitlines() == ["working: 2/4  half  10 s left", "working: 4/4  done"]
     assert shown.out == ""
+
+
+@pytest.mark.parametrize(("each_s", "left"), [(10.0, "6 min left"), (1000.0, "10 h 33 min left")])
+def test_progress_in_a_log_tells_the_time_left(
+    each_s: float, left: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is judged by the units done now: those of an earlier run, and work without a total, tell nothing."""
+    now_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    for total in (1100, None):
+        with progress("working", total) as advance:
+            advance(1000)
+            for _ in range(62):
+                now_s += each_s
+                advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[61].endswith(left)
+    assert lines[-1].split("  ")[1:] == []
 
 
 def test_progress_on_a_terminal_is_a_bar(

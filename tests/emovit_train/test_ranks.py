@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +17,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from emovit_train.checkpoint import load_checkpoint
+from emovit_train.checkpoint import load_checkpoint, read_config
 from emovit_train.metrics import METRICS
 from emovit_train.ranks import Ranks
 from emovit_train.report import REPORT, TrainReport
+from emovit_train.resume import read_state
 from emovit_train.settings import TrainSettings
 from emovit_train.text import collate
 from emovit_train.train import train
@@ -124,3 +130,33 @@ def test_steps_are_those_of_transformers(together: Together) -> None:
                     ours["gradients"][name], gradient, atol=1e-5, rtol=1e-5, msg=f"{told} {name}"
                 )
     assert max(float(gradient.abs().max()) for gradient in theirs.values()) > 0.01
+
+
+@pytest.mark.slow
+def test_torchrun_ends_on_sigterm_and_goes_on(tiny_folder: Path, run_folder: Path, tmp_path: Path) -> None:
+    """SIGTERM to torchrun's processes saves the state of one step; the same command ends as an undisturbed run."""
+
+    def command(out: Path) -> list[str]:
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        told = ["--epochs", "100", "--batch-size", "2", "--lr", "1e-4", "--device", "cpu"]
+        program = ["-m", "emovit_train", "train", str(run_folder), "--model", str(tiny_folder)]
+        return [*launcher, *program, "--out", str(out), *told]
+
+    stopped, alone = tmp_path / "stopped", tmp_path / "alone"
+    with subprocess.Popen(command(stopped), start_new_session=True) as running:
+        deadline = time.monotonic() + 100
+        while not (stopped / METRICS).exists() or len(losses(stopped)) < 5:
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGTERM)
+        assert running.wait(60) != 0
+    state, config = read_state(stopped), read_config(stopped)
+    assert state is not None
+    assert config.made is not None
+    assert config.made.step == state.step
+    assert len(losses(stopped)) == state.step < 400
+    for out in (stopped, alone):
+        subprocess.run(command(out), check=True, timeout=100)
+    assert losses(stopped) == losses(alone)
+    assert read_config(stopped) == read_config(alone)
