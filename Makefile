@@ -25,7 +25,8 @@ EXTRAS := local,perception,tables,see,dedup,embeddings,train,tensorboard,evaluat
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # LAVIS 1.0.2 for the tests: it pins libraries of 2023 and would put packages called tests and docs on the path.
-LAVIS_APART = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/salesforce_lavis_apart
+# Asked in the shell: make would ask before there is an environment.
+LAVIS_APART = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/salesforce_lavis_apart
 # Sums depend on how many threads share them: with two everywhere, machines of a kind agree.
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
