@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from emogen.errors import InputError, shorten
 from emovit_train.images import Preprocessing
-from emovit_train.model import EmoVIT
+from emovit_train.model import TRAINABLE_PARTS, EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
 from emovit_train.precision import dtype_name, frozen_dtype
 from emovit_train.text import TextCodec
@@ -173,6 +173,7 @@ KIND: Final = ModelKind(
         batch_size=8,
         lr=1e-5,
         weight_decay=0.05,
-        parts=("qformer", "query_tokens", "projection", "ln_vision"),
+        parts=TRAINABLE_PARTS,
     ),
+    TRAINABLE_PARTS,
 )

@@ -226,4 +226,5 @@ KIND: Final = ModelKind(
     TuningDefaults(
         epochs=1, batch_size=16, lr=1e-4, weight_decay=0.0, warmup=0.03, parts=("projection", "lora")
     ),
+    Llava.trainable,
 )

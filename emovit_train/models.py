@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from emogen.errors import InputError
+from emogen.errors import InputError, UnknownNameError
 from emogen.registry import Registry
 from emovit_train.transformers_folder import model_type
 
@@ -73,10 +73,12 @@ class ModelKind:
     Attributes:
         assemble: Builds the model; its trained parts are in their starting state.
         defaults: See `TuningDefaults`.
+        trainable: The parts that can be trained, as the assembly names them.
     """
 
     assemble: Callable[[ModelSpec], Assembly]
     defaults: TuningDefaults
+    trainable: tuple[str, ...]
 
 
 MODELS: Final[Registry[ModelKind]] = Registry(
@@ -99,17 +101,20 @@ def resolve_model(name: str, arch: str = "auto") -> tuple[str, str | None]:
 
     Args:
         name: A known model or a folder.
-        arch: The kind of a folder's checkpoint; `auto` reads it in the folder.
+        arch: The kind that reads the folder; `auto` is what the folder says.
 
     Raises:
-        UnknownNameError: neither a known model nor a folder.
+        UnknownNameError: neither a known model nor a folder, or no such kind.
         InputError: it looks like a folder that is not there.
     """
     folder = Path(name)
+    if arch != "auto" and arch not in MODELS.targets():
+        raise UnknownNameError("kind of model", arch, ["auto", *MODELS.names()], where="--arch")
     if folder.is_dir():
         # What a folder without a readable configuration lacks, the kind says that reads it.
         kind = model_type(folder) if arch == "auto" else arch
-        return kind if kind in FOLDER_KINDS else "instructblip", str(folder.resolve())
+        known = arch != "auto" or kind in FOLDER_KINDS
+        return kind if known else "instructblip", str(folder.resolve())
     if "/" in name or "\\" in name:
         raise InputError(
             f"no such folder: {name}", where="--model", remedy="Name a checkpoint folder, or: nano."

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import Tensor, nn
 
+from emogen.errors import InputError
 from emovit_train.efficientnet import FEATURE_WIDTH, PREPROCESSING, EfficientNetTokens
-from emovit_train.model import EmoVIT
+from emovit_train.model import TRAINABLE_PARTS, EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
 from emovit_train.precision import dtype_name, frozen_dtype
 from emovit_train.smollm import load_smollm
@@ -34,7 +35,13 @@ QUERY_STD: Final = 0.02
 
 
 def assemble(spec: ModelSpec) -> EmoVIT:
-    """Build the assembly; the same seed starts from the same weights."""
+    """Build the assembly; the same seed starts from the same weights.
+
+    Raises:
+        InputError: a folder is named.
+    """
+    if spec.folder is not None:
+        raise InputError("nano reads no folder", where=spec.folder, remedy="Name it alone: --model nano")
     dtype = frozen_dtype(spec.frozen_dtype)
     language_model, tokenizer = load_smollm(dtype)
     table: Any = language_model.get_input_embeddings()
@@ -168,5 +175,7 @@ def chat_codec(tokenizer: PreTrainedTokenizerBase) -> TextCodec:
 # Found on eight photographs with five rows each. From an untrained start the first gradients are a hundred times
 # the later ones: a warm-up of the usual 5% leaves some seeds with half the fit.
 KIND: Final = ModelKind(
-    assemble, TuningDefaults(epochs=14, batch_size=2, lr=3e-4, weight_decay=0.05, warmup=0.15, augment=False)
+    assemble,
+    TuningDefaults(epochs=14, batch_size=2, lr=3e-4, weight_decay=0.05, warmup=0.15, augment=False),
+    TRAINABLE_PARTS,
 )

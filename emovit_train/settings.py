@@ -14,8 +14,6 @@ from emovit_train.mixture import parse_portion, parse_types
 
 __all__ = ["FREE", "TrainSettings"]
 
-Part = Literal["qformer", "query_tokens", "projection", "ln_vision", "lora"]
-
 # What may change between a run and its continuation: none of it changes what is learnt. `accumulate` times the number
 # of processes must stay as it was.
 FREE = frozenset({"accumulate", "eval_every", "keep_best", "save_every", "save_minutes", "tensorboard"})
@@ -50,8 +48,10 @@ class TrainSettings(BaseModel):
         "nano",
         description="nano (proves the machinery, not the method), or a checkpoint folder of InstructBLIP or LLaVA 1.5.",
     )
-    arch: Literal["auto", "instructblip", "llava"] = Field(
-        "auto", description="What the folder holds: auto (as its config.json says), instructblip, or llava."
+    arch: str = Field(
+        "auto",
+        description="What the folder holds: auto (as its config.json says), instructblip, llava, or what another "
+        "package adds.",
     )
     start: str | None = Field(
         None,
@@ -145,7 +145,7 @@ class TrainSettings(BaseModel):
         1.0, ge=0, allow_inf_nan=False, description="Largest norm of the gradient; 0 clips nothing."
     )
     seed: int = Field(0, ge=0, description="Of untrained weights, dropout and the rows' order.")
-    parts: Annotated[tuple[Part, ...], BeforeValidator(_texts), Field(min_length=1)] = Field(
+    parts: Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)] = Field(
         ("qformer", "query_tokens", "projection"),
         description="What is trained, of qformer,query_tokens,projection,ln_vision, or for LLaVA of projection,lora. "
         "Default: the model's.",

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from emogen.config_file import ConfigFile, read_config_file
 from emogen.errors import EmovitError, InputError, UnknownNameError, shorten
-from emovit_train.models import MODELS, resolve_model
+from emovit_train.models import MODELS, ModelKind, resolve_model
 from emovit_train.presets import PRESETS
 from emovit_train.settings import TrainSettings
 
@@ -44,12 +44,13 @@ def read_settings(options: Mapping[str, Any], config: Path | None = None) -> Tra
         return file.place(name) if file and name not in options else option_of(name)
 
     try:
-        defaults = _defaults(
+        kind = _kind(
             *(str(given.get(name, TrainSettings.model_fields[name].default)) for name in ("model", "arch"))
         )
     except EmovitError as error:
-        error.where = place("model")
+        error.where = place("arch" if error.where == "--arch" else "model")
         raise
+    defaults = asdict(kind.defaults)
     preset = dict(_preset(given.get("preset"), place))
     if "warmup" in given:
         # A share that was given must not lose to steps that nobody named.
@@ -58,7 +59,11 @@ def read_settings(options: Mapping[str, Any], config: Path | None = None) -> Tra
         # A number of rows that nobody named must not bound what tokens measure.
         defaults.pop("batch_size", None)
         preset.pop("batch_size", None)
-    return _validated({**defaults, **preset, **given}, place)
+    settings = _validated({**defaults, **preset, **given}, place)
+    for part in settings.parts:
+        if part not in kind.trainable:
+            raise UnknownNameError("part to train", part, kind.trainable, where=place("parts"))
+    return settings
 
 
 def _told_by(file: ConfigFile) -> dict[str, Any]:
@@ -71,9 +76,9 @@ def _told_by(file: ConfigFile) -> dict[str, Any]:
     return given
 
 
-def _defaults(model: str, arch: str) -> dict[str, Any]:
+def _kind(model: str, arch: str) -> ModelKind:
     kind, _ = resolve_model(model, arch)
-    return asdict(MODELS.get(kind).defaults)
+    return MODELS.get(kind)
 
 
 def _preset(name: Any, place: Callable[[str], str]) -> Mapping[str, Any]:
