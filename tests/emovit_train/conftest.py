@@ -204,6 +204,13 @@ def tiny_settings(folder: Path, **told: Any) -> TrainSettings:
     return TrainSettings.model_validate({**defaults, "model": str(folder), **told})
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs without sample answers and loss curve, which take longer than a few steps of a tiny model do."""
+    monkeypatch.setattr("emovit_train.run.generate", lambda _model, _seen, questions: [""] * len(questions))
+    monkeypatch.setattr("emovit_train.train.draw_curve", lambda *_: None)
+
+
 @pytest.fixture(scope="session")
 def tuned_folder(tiny_folder: Path, run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model tuned on the run, loss fallen, with its report."""

@@ -62,6 +62,7 @@ def test_killed_run_goes_on_bit_for_bit(tiny_folder: Path, run_folder: Path, tmp
         assert all(name.startswith(".emogen-") for name in left), moment
 
 
+@pytest.mark.usefixtures("quick")
 def test_full_disk_keeps_the_last_good_state(
     tiny_folder: Path, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +90,7 @@ def test_full_disk_keeps_the_last_good_state(
     assert read_config(tmp_path / "full") == read_config(tmp_path / "alone")
 
 
+@pytest.mark.usefixtures("quick")
 def test_after_nan_the_last_good_state_is_kept(
     tiny_folder: Path, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

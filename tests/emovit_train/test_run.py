@@ -56,6 +56,7 @@ def test_types_and_portion_choose_what_is_trained_on(run_folder: Path, tiny_fold
         chosen(run_folder, tiny_folder, types="conversatoin")
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_command_takes_types_and_portion(run_folder: Path, tiny_folder: Path, tmp_path: Path) -> None:
     """Options and file are read alike, kept in the record, and what cannot be read names its option."""
     told = ("train", run_folder, "--model", tiny_folder, "--max-steps", 1)

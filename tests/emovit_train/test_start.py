@@ -15,6 +15,8 @@ from emovit_train.train import Stopped, train
 from tests.emovit_train.conftest import tiny_settings
 from tests.emovit_train.test_train import pressing
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 def starting(folder: Path, start: Path, **told: object) -> TrainSettings:
     return tiny_settings(folder, epochs=None, max_steps=3, start=str(start), **told)

@@ -73,6 +73,7 @@ def test_metrics_have_a_line_per_step(tuned_folder: Path) -> None:
     assert {"loss", "lr", "gradient_norm", "answer_tokens", "epoch", "rows"} <= lines[0].keys()
 
 
+@pytest.mark.usefixtures("quick")
 def test_same_seed_gives_the_same_weights(run_folder: Path, settings: TrainSettings, tmp_path: Path) -> None:
     """Two runs with the same settings end in the same loss, to the last bit."""
     short = settings.model_copy(update={"max_steps": 3})
@@ -135,6 +136,7 @@ def pressing(*_: Any) -> Iterator[Any]:
     yield advance
 
 
+@pytest.mark.usefixtures("quick")
 def test_interrupted_run_goes_on_bit_for_bit(
     run_folder: Path, settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +158,7 @@ def test_interrupted_run_goes_on_bit_for_bit(
     assert not (tmp_path / "stopped" / STATE).exists()
 
 
+@pytest.mark.usefixtures("quick")
 def test_parts_of_a_step_change_nothing(run_folder: Path, settings: TrainSettings, tmp_path: Path) -> None:
     """Gradients gathered over parts of a step give the weights of the whole step, to 1e-5."""
     short = settings.model_copy(update={"max_steps": 3, "batch_size": 6})
@@ -169,6 +172,7 @@ def test_parts_of_a_step_change_nothing(run_folder: Path, settings: TrainSetting
         torch.testing.assert_close(parts[name], tensor, atol=1e-5, rtol=1e-4, msg=name)
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_run_goes_on_in_as_many_batches_per_step(
     run_folder: Path, settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

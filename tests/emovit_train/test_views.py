@@ -25,6 +25,7 @@ from emovit_train.views import fit_normalisation
 from tests.emovit_train.conftest import tiny_settings
 
 ONE = Ranks(0, 1, torch.device("cpu"))
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
