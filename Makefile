@@ -7,6 +7,7 @@
 #   make lavis               LAVIS 1.0.2 in an environment of its own (2.3 GB): it reads our exports, and trains
 #   make bench-generation    measure `emogen generate` beside bare aiohttp, and write the result files
 #   make bench-sources       measure reading and selecting at the size of EmoSet-118K, and write the result files
+#   make bench-exports       measure the export of half a million samples, and write the result files
 #   make bench-training      measure a step of tuning beside transformers' plain forward, and write the result files
 #   make readme              run the demonstration and write its output into README.md
 #   make readme-check        run the demonstration and compare it with README.md
@@ -31,10 +32,10 @@ LAVIS_APART = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("p
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow lavis check format readme readme-check bench-generation bench-sources bench-training bench-training-gpu clean
+.PHONY: help demo test test-slow lavis check format readme readme-check bench-generation bench-sources bench-exports bench-training bench-training-gpu clean
 
 help:
-	@sed -n '3,19s/^# \{0,1\}//p' Makefile
+	@sed -n '3,20s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -79,6 +80,9 @@ bench-generation: $(READY)
 
 bench-sources: $(READY)
 	$(BIN)/python -m benchmarks.sources.measure
+
+bench-exports: $(READY)
+	$(BIN)/python -m benchmarks.exports.measure
 
 bench-training: $(READY)
 	$(BIN)/python -m benchmarks.training.measure run --shape small

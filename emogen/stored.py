@@ -18,6 +18,7 @@ from emogen.schemas import ImageRecord, Sample, Split, TurnKind
 
 __all__ = ["StoredRecord", "StoredSample", "StoredTurn", "as_stored", "stored_samples"]
 
+_BUFFER_BYTES: Final = 1 << 18
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -87,7 +88,7 @@ def stored_samples(path: Path) -> Iterator[StoredSample]:
     """
     decode = msgspec.json.Decoder(_WHOLE).decode
     try:
-        with path.open("rb") as lines:
+        with path.open("rb", buffering=_BUFFER_BYTES) as lines:
             for number, line in enumerate(lines, 1):
                 try:
                     yield decode(line)

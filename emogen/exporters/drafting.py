@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from emogen.exporters import Exporter, Problem, Turns
+from emogen.exporters import Example, Exporter, Problem, Row, Turns
 from emogen.exporters.examples import examples_of, place_of
 from emogen.exporters.left_out import LeftOut
 from emogen.exporters.options import ExportOptions
@@ -43,40 +43,42 @@ class Drafting:
     not_asked: int = 0
 
     def draft(self, samples: Iterable[Sample] | Iterable[StoredSample], spool: Spool) -> None:
-        """Put the rows of every sample that is asked for and fits into the spool."""
+        """Put every sample into the spool, with its rows where it is asked for and fits."""
         for item in samples:
             sample = item if isinstance(item, StoredSample) else as_stored(item)
             self.met += 1
             record = sample.record
             picture = self.pictures.of(record.image)
-            split = record.split
-            if split not in picture.own:
-                picture.own = (*picture.own, split)
-            if not self.options.takes(sample):
+            rows: list[bytes] = []
+            if self.options.takes(sample):
+                rows = self._rows(sample, picture, spool)
+            else:
                 self.not_asked += 1
-                continue
-            rows, problems = self._rows(sample, picture)
+            spool.add(record.id, sample.instruction, picture, record.split, rows)
+        spool.end()
+
+    def _rows(self, sample: StoredSample, picture: Picture, spool: Spool) -> list[bytes]:
+        """Return the rows of a sample; none where one of them breaks a rule."""
+        exporter = self.exporter
+        examples = examples_of(sample, picture.name, self.turns)
+        rows = [exporter.row(example) for example in examples]
+        if picture.faults or not (exporter.takes_plain and is_plain(sample)):
+            problems = self._problems(examples, rows, picture)
             if problems:
                 self.left_out.add(problems)
-            else:
-                spool.add(record.id, sample.instruction, picture, split, rows)
+                return []
+        if exporter.unique:
+            spool.add_values([row[exporter.unique] for row in rows])
+        return [orjson.dumps(row) for row in rows]
 
-    def _rows(self, sample: StoredSample, picture: Picture) -> tuple[list[bytes], list[Problem]]:
-        examples = examples_of(sample, picture.name, self.turns)
+    def _problems(self, examples: list[Example], rows: list[Row], picture: Picture) -> list[Problem]:
         if picture.faults:
-            return [], [fault.at(place_of(examples[0], 1)) for fault in picture.faults]
-        if self.exporter.takes_plain and is_plain(sample):
-            return [orjson.dumps(self.exporter.row(example)) for example in examples], []
-        rows: list[bytes] = []
-        problems: list[Problem] = []
-        for example in examples:
-            row = self.exporter.row(example)
-            found = self.exporter.check_row(row)
-            if found:
-                problems += [problem.at(place_of(example, len(examples))) for problem in found]
-            elif not problems:
-                rows.append(orjson.dumps(row))
-        return rows, problems
+            return [fault.at(place_of(examples[0], 1)) for fault in picture.faults]
+        return [
+            problem.at(place_of(example, len(examples)))
+            for example, row in zip(examples, rows, strict=True)
+            for problem in self.exporter.check_row(row)
+        ]
 
 
 def is_plain(sample: StoredSample) -> bool:
@@ -84,6 +86,5 @@ def is_plain(sample: StoredSample) -> bool:
     record = sample.record
     texts = [record.id, sample.instruction, record.emotion or record.id]
     for turn in sample.turns:
-        texts.append(turn.question)
-        texts.append(turn.answer)
+        texts += (turn.question, turn.answer)
     return are_plain(texts)

@@ -12,6 +12,7 @@ from emogen.errors import CheckFailedError, EmovitError, InputError
 from emogen.exporters import EXPORTERS, Problem
 from emogen.exporters.drafting import Drafting
 from emogen.exporters.form import MARK, form_of, refuse_to_replace
+from emogen.exporters.index import find_clashes
 from emogen.exporters.left_out import KEPT_PROBLEMS, LeftOut
 from emogen.exporters.options import ExportOptions
 from emogen.exporters.pictures import Pictures
@@ -59,8 +60,8 @@ def export(
     """Write `samples` to `out`: the same bytes for the same samples, in whatever order they come.
 
     Rows follow record id, instruction and dialogue order, unless the format is read from one end to the other. A
-    sample that breaks a rule of the consumer is left out whole and listed; text is never altered. In memory is a
-    short entry for each sample, their rows lie on the disk beside `out` meanwhile.
+    sample that breaks a rule of the consumer is left out whole and listed; text is never altered. The
+    rows lie on the disk beside `out` meanwhile, and an index in the folder for temporary files.
 
     Args:
         samples: What a run kept.
@@ -87,8 +88,10 @@ def export(
     draft: AbstractContextManager[Path] = replacing_folder(out) if form.folder else replacing_path(out)
     with draft as work, spooling(work if form.folder else work.parent) as spool:
         drafting.draft(samples, spool)
-        pictures.settle_names()
-        assign_splits(pictures, options.split_by, options.split_seed)
+        if exporter.bare_names:
+            find_clashes(spool.index)
+        if options.split_by or not spool.is_unanimous:
+            assign_splits(spool.index, pictures.file, options.split_by, options.split_seed)
         writing.write(spool, work, out)
         if not writing.written:
             raise _nothing_written(format, out, options, drafting, writing)

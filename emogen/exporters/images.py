@@ -12,7 +12,7 @@ from emogen.exporters.text import check_unicode
 
 __all__ = ["check_image", "check_images", "image_path", "is_plain_path"]
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_/-]*\.[A-Za-z0-9]+")
+_PLAIN: Final = re.compile(r"(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]+\.[A-Za-z0-9]+")
 
 
 def image_path(image: str) -> str:
@@ -21,7 +21,7 @@ def image_path(image: str) -> str:
 
 
 def is_plain_path(path: str) -> bool:
-    """Whether `check_image` surely finds nothing: what nearly every path is, seen at once."""
+    """Whether `check_image` surely finds nothing, and no detour: what nearly every path is, seen at once."""
     return _PLAIN.fullmatch(path) is not None
 
 

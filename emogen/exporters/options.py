@@ -80,7 +80,7 @@ class ExportOptions:
         """Whether a sample is one of those asked for, its split left aside."""
         if self.types is not None and sample.instruction not in self.types:
             return False
-        return self.flags.takes(sample.flags)
+        return not sample.flags or self.flags.takes(sample.flags)
 
 
 def flag_rule(text: str) -> FlagRule:

@@ -1,49 +1,49 @@
-"""The image files that the samples are about: how rows name them, whether they are there, and which are one."""
+"""The image files that the samples are about: how rows name them, and whether they are there."""
 
 from __future__ import annotations
 
 import posixpath
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from emogen.errors import InputError, shorten
 from emogen.exporters import Images, Problem
 from emogen.exporters.image_bytes import file_begins_as_image
 from emogen.exporters.images import check_image, image_path, is_plain_path
-from emogen.schemas import Split
 
 __all__ = ["Picture", "Pictures"]
 
+# The samples of one record are seldom far from each other.
+_REMEMBERED: Final = 1024
 
-@dataclass(slots=True, eq=False)
-class Picture:
-    """One image as the records name it.
+
+class Picture(NamedTuple):
+    """One image as a record names it.
 
     Attributes:
         path: Relative to the image root, with forward slashes, without detours.
         name: How a row names it.
         faults: Why it cannot be exported.
-        own: The splits of its records, None among them where one has none.
-        split: The split that it is exported in.
     """
 
     path: str
     name: str
     faults: tuple[Problem, ...]
-    own: tuple[Split | None, ...] = ()
-    split: Split = "train"
 
 
 class Pictures:
-    """All images of an export.
+    """The images of an export.
 
     Args:
         root: The folder that the records' paths start from.
         images: What is done with them.
         prefix: What comes before the name of an image that lies in the export.
         bare_names: Whether they are named by their file name alone.
+
+    Attributes:
+        of: Returns the picture that a record names.
     """
 
     def __init__(self, root: Path, images: Images, prefix: str, *, bare_names: bool) -> None:
@@ -51,49 +51,41 @@ class Pictures:
         self._images = images
         self._prefix = prefix if images in ("copy", "link") else ""
         self._bare_names = bare_names
-        self._pictures: dict[str, Picture] = {}
+        self.of: Callable[[str], Picture] = lru_cache(_REMEMBERED)(self._look)
 
-    def of(self, image: str) -> Picture:
-        """Return the picture that a record names."""
-        picture = self._pictures.get(image)
-        if picture is None:
-            picture = self._pictures[image] = self._look(image)
-        return picture
+    def file(self, path: str) -> Path:
+        """Return the image file of a picture's path."""
+        return self._root / path
 
-    def all(self) -> Iterable[Picture]:
-        """Return every picture named so far."""
-        return self._pictures.values()
+    def placed(self, path: str) -> str:
+        """Return where in the export the image of a picture's path lies."""
+        return self._prefix + self._named(path)
 
-    def file(self, picture: Picture) -> Path:
-        """Return the image file."""
-        return self._root / picture.path
-
-    def settle_names(self) -> None:
-        """Let no two images have one name: which of them has it would be a matter of chance."""
-        if not self._bare_names:
-            return
-        paths: dict[str, set[str]] = defaultdict(set)
-        for picture in self.all():
-            paths[picture.name].add(picture.path)
-        for picture in self.all():
-            others = sorted(paths[picture.name] - {picture.path})
-            if others:
-                picture.faults = (*picture.faults, _shared(picture.name, others[0]))
+    def _named(self, path: str) -> str:
+        return posixpath.basename(path) if self._bare_names else path
 
     def _look(self, image: str) -> Picture:
         written = image_path(image)
-        faults = [] if is_plain_path(written) else list(check_image(written))
-        path = posixpath.normpath(written)
-        if not faults and self._images != "reference" and not self._is_file(path):
+        faults: list[Problem] = []
+        if is_plain_path(written):
+            path = written
+        else:
+            path = posixpath.normpath(written)
+            faults += check_image(written)
+        if not faults and self._images != "reference":
+            faults += self._check_file(path, written)
+        name = self._named(written) if self._images == "reference" else self.placed(path)
+        return Picture(path, name, tuple(faults))
+
+    def _check_file(self, path: str, written: str) -> list[Problem]:
+        """Return what is wrong with the file of an image that the export holds."""
+        if not self._is_file(path):
             rule = f"must be a file that is there, not {shorten(repr(written), 60)}"
-            faults.append(Problem("image", rule, "Name the folder of the images by --image-root."))
-        if not faults and self._images == "embed" and not file_begins_as_image(self._root / path):
+            return [Problem("image", rule, "Name the folder of the images by --image-root.")]
+        if self._images == "embed" and not file_begins_as_image(self._root / path):
             rule = f"must be an image, and {shorten(repr(written), 60)} does not begin as one"
-            faults.append(Problem("image", rule, "Replace the file."))
-        name = written if self._images == "reference" else path
-        if self._bare_names:
-            name = posixpath.basename(name)
-        return Picture(path, self._prefix + name, tuple(faults))
+            return [Problem("image", rule, "Replace the file.")]
+        return []
 
     def _is_file(self, path: str) -> bool:
         try:
@@ -104,8 +96,3 @@ class Pictures:
                 where=self._root / path,
                 remedy="Give the right to read it, or leave its record out.",
             ) from error
-
-
-def _shared(name: str, other: str) -> Problem:
-    rule = f"must have a file name of its own: {shorten(name, 40)} is that of {shorten(other, 40)} too"
-    return Problem("image", rule, "Rename one of the files.")

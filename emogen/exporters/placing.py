@@ -25,7 +25,6 @@ class Placing:
         self._way = way
         self._folder = folder
         self._out = out.resolve()
-        self._placed: set[str] = set()
 
     def put(self, file: Path, place: str) -> None:
         """Put `file` at `place`, a path in the export.
@@ -33,10 +32,9 @@ class Placing:
         Raises:
             InputError: it cannot be read.
         """
-        if place in self._placed:
-            return
-        self._placed.add(place)
         target = self._folder / place
+        if target.is_symlink() or target.exists():
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         if self._way == "link":
             # Relative, so that the export and the images can be moved together.

@@ -3,44 +3,73 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from emogen.errors import InputError
 from emogen.exporters.options import SPLITS, Fractions
-from emogen.exporters.pictures import Picture, Pictures
 from emogen.resources import sha256_text
 from emogen.schemas import Split
 
 __all__ = ["assign_splits", "split_of_hash"]
 
+# What records say of an image: the split that is held out from most, as a place in `SPLITS`.
+_TABLES: Final = (
+    "CREATE TABLE image AS SELECT path, max(own_split) AS said FROM sample GROUP BY path",
+    "CREATE TABLE image_size (path TEXT, size INTEGER)",
+    "CREATE TABLE image_content (path TEXT PRIMARY KEY, content TEXT) WITHOUT ROWID",
+)
+_OF_ONE_SIZE: Final = """
+SELECT path FROM image_size
+WHERE size IN (SELECT size FROM image_size WHERE size IS NOT NULL GROUP BY size HAVING count(*) > 1)
+"""
+_IDENTITIES: Final = """
+CREATE TABLE image_identity AS
+SELECT path, said, ifnull(content, 'path:' || path) AS identity FROM image LEFT JOIN image_content USING (path)
+"""
+_ASSIGN: Final = """
+INSERT INTO image_split SELECT path, chosen_split(identity, together.said)
+FROM image_identity JOIN (
+    SELECT identity, max(said) AS said FROM image_identity GROUP BY identity
+) AS together USING (identity)
+"""
 
-def assign_splits(pictures: Pictures, by: Fractions | None, seed: int) -> None:
-    """Give every picture its split.
 
-    Pictures of one path, or of files with the same bytes, get the same. Where a record says which, the picture
-    gets that; where several disagree, the one that is held out from more: test before val before train. Where
-    none does, it is `train`, or by the hash of the file's bytes (of the path, where the file is not there) one
-    of the shares in `by`: an image keeps its split whatever else is exported.
+def assign_splits(
+    index: sqlite3.Connection, file_of: Callable[[str], Path], by: Fractions | None, seed: int
+) -> None:
+    """Give every image of an index its split.
+
+    Images of one path, or of files with the same bytes, get the same. Where a record says which, the image gets
+    that; where several disagree, the one that is held out from more: test before val before train. Where none does,
+    it is `train`, or by the hash of the file's bytes (of the path, where the file is not there) one of the shares in
+    `by`: an image keeps its split whatever else is exported.
+
+    Args:
+        index: See `emogen.exporters.index`.
+        file_of: Gives the file of an image's path.
+        by: Shares of the splits.
+        seed: Divides them in another way.
 
     Raises:
         InputError: an image file is there and cannot be read.
     """
-    if by is None and _is_unanimous(pictures):
-        for picture in pictures.all():
-            picture.split = _strictest(picture.own)
-        return
-    for identity, alike in _groups(pictures, hash_all=by is not None).items():
-        said = {split for picture in alike for split in picture.own if split is not None}
-        chosen = split_of_hash(identity, by, seed) if by and not said else _strictest(said)
-        for picture in alike:
-            picture.split = chosen
+    for table in _TABLES:
+        index.execute(table)
+    index.executemany(
+        "INSERT INTO image_content VALUES (?, ?)", _contents(index, file_of, hash_all=by is not None)
+    )
+    index.execute(_IDENTITIES)
 
+    def chosen(identity: str, said: int | None) -> int:
+        if said is None and by is not None:
+            return SPLITS.index(split_of_hash(identity, by, seed))
+        return said or 0
 
-def _strictest(said: Iterable[Split | None]) -> Split:
-    """Return the split that is held out from most of those that are said; one that says nothing is trained on."""
-    return max((split or "train" for split in said), key=SPLITS.index, default="train")
+    index.create_function("chosen_split", 2, chosen)
+    index.execute(_ASSIGN)
 
 
 def split_of_hash(identity: str, by: Fractions, seed: int) -> Split:
@@ -55,34 +84,20 @@ def split_of_hash(identity: str, by: Fractions, seed: int) -> Split:
     return next(split for split, share in reversed(list(zip(SPLITS, by, strict=True))) if share)
 
 
-def _groups(pictures: Pictures, *, hash_all: bool) -> dict[str, list[Picture]]:
-    """Return the pictures by what they are.
+def _contents(
+    index: sqlite3.Connection, file_of: Callable[[str], Path], *, hash_all: bool
+) -> Iterator[tuple[str, str | None]]:
+    """Yield the hash of each file that matters.
 
     Reading all files takes its time: where nothing hangs on the hash itself, only those of the same size are read.
     """
-    by_path: dict[str, list[Picture]] = defaultdict(list)
-    for picture in pictures.all():
-        by_path[picture.path].append(picture)
-    read: Iterable[str] = by_path if hash_all else _of_same_size(pictures, by_path)
-    content = {path: _content(pictures.file(by_path[path][0])) for path in read}
-    groups: dict[str, list[Picture]] = defaultdict(list)
-    for path, alike in by_path.items():
-        groups[content.get(path) or f"path:{path}"] += alike
-    return groups
-
-
-def _is_unanimous(pictures: Pictures) -> bool:
-    said = {split or "train" for picture in pictures.all() for split in picture.own}
-    return len(said) < 2
-
-
-def _of_same_size(pictures: Pictures, by_path: dict[str, list[Picture]]) -> Iterable[str]:
-    sizes: dict[int, list[str]] = defaultdict(list)
-    for path, alike in by_path.items():
-        size = _size(pictures.file(alike[0]))
-        if size is not None:
-            sizes[size].append(path)
-    return [path for paths in sizes.values() if len(paths) > 1 for path in paths]
+    paths = "SELECT path FROM image ORDER BY path"
+    if not hash_all:
+        sizes = ((path, _size(file_of(path))) for (path,) in index.execute(paths))
+        index.executemany("INSERT INTO image_size VALUES (?, ?)", sizes)
+        paths = _OF_ONE_SIZE
+    for (path,) in index.execute(paths):
+        yield path, _content(file_of(path))
 
 
 def _size(file: Path) -> int | None:

@@ -1,130 +1,132 @@
 """Rows on the disk in the order in which they come, and an index that puts them into another one.
 
-Samples lie in a run in the order in which they were finished, which no two runs share. What is in memory is a
-short entry for each sample; the rows themselves are read back one by one.
+Samples lie in a run in the order in which they were finished, which no two runs share. The rows are read back one by
+one; of neither rows nor index is more in memory than a few.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
-from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
+from emogen.exporters.index import ADD_SAMPLE, ADD_VALUE, Entry, entries_in_order, indexing
+from emogen.exporters.options import SPLITS
 from emogen.exporters.pictures import Picture
-from emogen.resources import sha256_text
 from emogen.schemas import Split
 
 __all__ = ["Draft", "Spool", "spooling"]
 
-_BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES: Final = 1 << 20
+# How many samples are handed to the index at once: so few that the processor still has them at hand.
+_BATCH: Final = 100
+_RANKS: Final[Mapping[Split | None, int | None]] = {
+    None: None,
+    **{split: rank for rank, split in enumerate(SPLITS)},
+}
 
 
 class Draft(NamedTuple):
     """One sample as it will be written.
 
     Attributes:
-        record_id: The record.
-        instruction: The instruction type.
-        picture: Its image.
-        own_split: What the record says.
+        entry: What the index says of it.
         rows: Its rows, each JSON in one line.
         repeated: Whether a sample of the same record and instruction type came before it.
     """
 
-    record_id: str
-    instruction: str
-    picture: Picture
-    own_split: Split | None
+    entry: Entry
     rows: list[bytes]
     repeated: bool
 
     @property
     def sample_id(self) -> str:
         """As `Sample.id`."""
-        return f"{self.record_id}/{self.instruction}"
+        return f"{self.entry.record_id}/{self.entry.instruction}"
 
 
 @contextmanager
 def spooling(folder: Path) -> Iterator[Spool]:
     """Open a file without a name in `folder`, on a disk with room for all rows; it is gone with the block."""
-    with tempfile.TemporaryFile(dir=folder, buffering=_BUFFER_BYTES) as file:
-        yield Spool(file)
+    with tempfile.TemporaryFile(dir=folder, buffering=_BUFFER_BYTES) as file, indexing() as index:
+        yield Spool(file, index)
 
 
 class Spool:
     """Rows that are appended to a file and read back from it in order.
 
-    The index is columns, not objects: a fifth of the memory, and nothing for the garbage collector to look through.
+    Attributes:
+        index: The tables of `emogen.exporters.index`.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], index: sqlite3.Connection) -> None:
+        self.index = index
+        self._own_splits: set[Split | None] = set()
         self._file = file
-        self._types: dict[str, str] = {}
-        self._record_ids: list[str] = []
-        self._instructions: list[str] = []
-        self._pictures: list[Picture] = []
-        self._own_splits: list[Split | None] = []
         self._end = 0
-        self._ends = array("Q", [0])
+        self._samples: list[tuple[object, ...]] = []
+        self._values: list[tuple[object]] = []
 
     def add(
-        self, record_id: str, instruction: str, picture: Picture, own_split: Split | None, rows: list[bytes]
+        self,
+        record_id: str,
+        instruction: str,
+        picture: Picture,
+        own_split: Split | None,
+        rows: list[bytes],
     ) -> None:
-        """Append the rows of one sample, in none of which is a newline."""
-        self._end += self._file.write(b"\n".join(rows))
-        self._ends.append(self._end)
-        self._record_ids.append(record_id)
-        # They are few, and each row brought its own.
-        self._instructions.append(self._types.setdefault(instruction, instruction))
-        self._pictures.append(picture)
-        self._own_splits.append(own_split)
+        """Append the rows of one sample, in none of which is a newline; where there are none, its image counts."""
+        self._own_splits.add(own_split)
+        begin = self._end
+        length = self._file.write(b"\n".join(rows))
+        self._end = begin + length
+        samples = self._samples
+        samples.append((record_id, instruction, picture.path, _RANKS[own_split], begin, length))
+        if len(samples) == _BATCH:
+            self._flush()
+
+    def add_values(self, values: list[Any]) -> None:
+        """Add what must not occur twice among the rows of all samples."""
+        self._values += [(value,) for value in values]
+
+    @property
+    def is_unanimous(self) -> bool:
+        """Whether all records say the same of their splits."""
+        return len({split or "train" for split in self._own_splits}) < 2
+
+    def end(self) -> None:
+        """Let everything be found that was added."""
+        self._file.flush()
+        self._flush()
 
     def in_order(self, *, mixed: bool) -> Iterator[Draft]:
-        """Yield the samples by record and instruction type.
+        """Yield the samples that have rows by record and instruction type.
 
         Of samples with one name the rows decide which comes first, not the order in which they were added.
 
         Args:
             mixed: Whether records follow each other by a hash of their ids instead of by the ids.
         """
-        self._file.flush()
-        for alike in self._by_name(mixed=mixed):
-            numbered = [(self._read(number), number) for number in alike]
-            if len(alike) > 1:
-                numbered.sort()
-            for place, (rows, number) in enumerate(numbered):
-                yield Draft(
-                    self._record_ids[number],
-                    self._instructions[number],
-                    self._pictures[number],
-                    self._own_splits[number],
-                    rows,
-                    place > 0,
-                )
+        for _, alike in groupby(entries_in_order(self.index, mixed=mixed), itemgetter(0, 1)):
+            entry, *others = alike
+            if not others:
+                yield Draft(entry, self._read(entry), repeated=False)
+                continue
+            found = [(self._read(each), each) for each in (entry, *others)]
+            for place, (rows, each) in enumerate(sorted(found, key=itemgetter(0))):
+                yield Draft(each, rows, repeated=place > 0)
 
-    def _by_name(self, *, mixed: bool) -> Iterator[list[int]]:
-        """Yield the numbers of the samples of each name: one, where all is well."""
-        record_ids, instructions = self._record_ids, self._instructions
-        # Sorting keeps the order of what is equal, so that the less important comes first.
-        order = sorted(range(len(record_ids)), key=instructions.__getitem__)
-        order.sort(key=record_ids.__getitem__)
-        if mixed:
-            order.sort(key=lambda number: sha256_text(record_ids[number]))
-        alike: list[int] = []
-        for number in order:
-            if alike:
-                first = alike[0]
-                if record_ids[number] != record_ids[first] or instructions[number] != instructions[first]:
-                    yield alike
-                    alike = []
-            alike.append(number)
-        if alike:
-            yield alike
+    def _read(self, entry: Entry) -> list[bytes]:
+        return os.pread(self._file.fileno(), entry[7], entry[6]).split(b"\n")
 
-    def _read(self, number: int) -> list[bytes]:
-        begin = self._ends[number]
-        return os.pread(self._file.fileno(), self._ends[number + 1] - begin, begin).split(b"\n")
+    def _flush(self) -> None:
+        self.index.executemany(ADD_SAMPLE, self._samples)
+        self._samples.clear()
+        self.index.executemany(ADD_VALUE, self._values)
+        self._values.clear()

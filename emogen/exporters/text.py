@@ -33,8 +33,8 @@ def are_plain(texts: Sequence[str]) -> bool:
     whole = "\n".join(texts)
     return (
         "<" not in whole
-        and "USER:" not in whole
-        and "ASSISTANT:" not in whole
+        # A single character is found much faster, and few texts hold this one.
+        and (":" not in whole or ("USER:" not in whole and "ASSISTANT:" not in whole))
         and all(map(str.strip, texts))
         and (whole.isascii() or not list(check_unicode("", whole)))
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,9 @@ import orjson
 from emogen.errors import shorten
 from emogen.exporters import Exporter, Part, Problem
 from emogen.exporters.form import Form
+from emogen.exporters.index import Entry, values_met_twice
 from emogen.exporters.left_out import LeftOut
-from emogen.exporters.options import ExportOptions
+from emogen.exporters.options import SPLITS, ExportOptions
 from emogen.exporters.pictures import Pictures
 from emogen.exporters.placing import Placing
 from emogen.exporters.spool import Draft, Spool
@@ -28,7 +30,7 @@ class Writing:
         exporter: The format.
         options: Which split is asked for.
         form: File or folder.
-        pictures: With their splits.
+        pictures: Tell where the images are.
         left_out: Gets what cannot stand beside another sample.
         rows: How many were written, by split.
         written: How many samples they are.
@@ -49,37 +51,36 @@ class Writing:
     def write(self, spool: Spool, work: Path, out: Path) -> None:
         """Write everything into `work`, which will be `out`."""
         placing = Placing(self.form.images, work, out) if self.form.images in ("copy", "link") else None
-        layout = self.exporter.layout
-        unique = _Unique(self.exporter.unique)
+        unique = _Unique(self.exporter.unique, values_met_twice(spool.index))
         embeds = self.form.images == "embed"
         with ExitStack() as opened:
             parts: dict[str, Part] = {}
-            for draft in spool.in_order(mixed=layout.mixed):
-                picture = draft.picture
-                if not self._is_asked(draft):
+            for draft in spool.in_order(mixed=self.exporter.layout.mixed):
+                entry = draft.entry
+                if not self._is_asked(entry):
                     continue
-                if draft.repeated or picture.faults or not unique.add(draft):
-                    self.left_out.add(_problems(draft, self.exporter.unique))
+                if draft.repeated or entry.clash or not unique.add(draft):
+                    self.left_out.add([_problem(draft, self.exporter.unique)])
                     continue
-                split = picture.split if self.form.folder else "all"
+                split = SPLITS[entry.split] if self.form.folder else "all"
                 part = parts.get(split)
                 if part is None:
                     part = parts[split] = opened.enter_context(self._part(split, work))
-                file = self.pictures.file(picture) if embeds else None
+                file = self.pictures.file(entry.path) if embeds else None
                 for row in draft.rows:
                     part.add(row, file)
                 if placing is not None:
-                    base = f"{split}/" if layout.images_by_split else ""
-                    placing.put(self.pictures.file(picture), base + picture.name)
+                    base = f"{split}/" if self.exporter.layout.images_by_split else ""
+                    placing.put(self.pictures.file(entry.path), base + self.pictures.placed(entry.path))
                 self.rows[split] = self.rows.get(split, 0) + len(draft.rows)
                 self.written += 1
 
-    def _is_asked(self, draft: Draft) -> bool:
+    def _is_asked(self, entry: Entry) -> bool:
         """Count a sample by its split, and say whether that is asked for."""
-        split = draft.picture.split
-        if draft.own_split != split and (draft.own_split or not self.options.split_by):
-            self.moved += (draft.own_split or "train") != split
-        if self.options.split in ("all", split):
+        own, split = entry.own_split, entry.split
+        if own != split and (own is not None or not self.options.split_by):
+            self.moved += (own or 0) != split
+        if self.options.split in ("all", SPLITS[split]):
             return True
         self.other_splits += 1
         return False
@@ -92,30 +93,38 @@ class Writing:
 
 
 class _Unique:
-    """Watches the field whose value must not occur twice."""
+    """Watches the field whose value must not occur twice.
 
-    def __init__(self, field: str | None) -> None:
+    Args:
+        field: The field.
+        twice: The values that occur more than once among all rows; the only ones that are watched.
+    """
+
+    def __init__(self, field: str | None, twice: set[object]) -> None:
         self._field = field
+        self._twice = twice
         self._seen: set[object] = set()
 
     def add(self, draft: Draft) -> bool:
-        """Remember the values of a sample, unless another one has one of them; return whether that is so."""
-        if self._field is None:
+        """Remember the values of a sample, unless another one has one of them; return whether there is none."""
+        if self._field is None or not self._twice:
             return True
-        values = [orjson.loads(row)[self._field] for row in draft.rows]
+        values = self._twice.intersection(orjson.loads(row)[self._field] for row in draft.rows)
         if not self._seen.isdisjoint(values):
             return False
-        self._seen.update(values)
+        self._seen |= values
         return True
 
 
-def _problems(draft: Draft, unique: str | None) -> list[Problem]:
+def _problem(draft: Draft, unique: str | None) -> Problem:
     """Return why a sample cannot stand beside the others."""
     place = shorten(draft.sample_id)
     if draft.repeated:
         rule = "must occur once: another sample of the same record and instruction is in the file"
-        return [Problem("id", rule, "Give each record its own id, or export one run at a time.", place)]
-    if draft.picture.faults:
-        return [fault.at(place) for fault in draft.picture.faults]
+        return Problem("id", rule, "Give each record its own id, or export one run at a time.", place)
+    if clash := draft.entry.clash:
+        base = shorten(posixpath.basename(clash), 40)
+        rule = f"must have a file name of its own: {base} is that of {shorten(clash, 40)} too"
+        return Problem("image", rule, "Rename one of the files.", place)
     rule = "must occur once: that of another sample is the same"
-    return [Problem(str(unique), rule, "Give the record another id.", place)]
+    return Problem(str(unique), rule, "Give the record another id.", place)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,40 @@ def test_a_failure_halfway_leaves_the_old_file(
     with pytest.raises(InputError, match="No space left on device"):
         export(samples, "llava", out)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out.json", "precious")]
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_an_index_without_room_leaves_the_old_file(
+    opened: bool, samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the folder for temporary files is full or may not be written, the error says which folder it is."""
+
+    def few_pages(*words: Any, **options: Any) -> sqlite3.Connection:
+        if not opened:
+            raise sqlite3.OperationalError("unable to open database file")
+        connection = connect(*words, **options)
+        connection.execute("PRAGMA max_page_count=2")
+        return connection
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", few_pages)
+    out = tmp_path / "out.json"
+    out.write_text("precious")
+    with pytest.raises(InputError, match=r"folder for temporary files.*TMPDIR"):
+        export(samples, "llava", out)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out.json", "precious")]
+
+
+def test_the_memory_of_an_export_does_not_grow(make_sample: Any, tmp_path: Path) -> None:
+    """Four times as many samples, each of an image of its own, hardly take more memory on the way."""
+    peaks = []
+    for count in (1000, 4000):
+        made = (make_sample(f"record {n}", image=f"photos/{n}.jpg") for n in range(count))
+        tracemalloc.start()
+        export(made, "instructblip", tmp_path / "out.json")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 3000 * 50
 
 
 def test_a_bug_halfway_leaves_no_file(

@@ -1,0 +1,1 @@
+"""What an export of half a million samples costs."""
