@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from emogen.errors import shorten
+from emogen.errors import InputError, shorten
 from emogen.exporters import EXPORTERS, PlacedRow, Problem
 from emogen.importers import IMPORTERS
 from emogen.importers.emotions import Named, emotion_in
@@ -53,16 +53,24 @@ class Importing:
         self._layout = EXPORTERS.get(self.format)().layout
 
     def outcomes(self, on_row: Callable[[], object] = lambda: None) -> Iterator[Sample | Rejection]:
-        """Yield a sample, or a rejection for each row that cannot become one.
+        """Return an iterator over a sample, or a rejection, for each row that cannot become one.
+
+        The call itself reads the file to its end once: what is broken is found before anything is made of it.
 
         Raises:
-            InputError: the file cannot be read; with the place.
+            InputError: the file cannot be read, with the place, or holds no rows.
         """
+        rows = 0
         for each in self._rows(on_row):
+            rows += 1
             if isinstance(each, _Row):
                 self._learn(each.row)
-        rows = self._rows(on_row)
-        for key, block in groupby(rows, _block):
+        if not rows:
+            raise InputError("holds no rows", where=self.path, remedy="Name a file of instructions.")
+        return self._outcomes(on_row)
+
+    def _outcomes(self, on_row: Callable[[], object]) -> Iterator[Sample | Rejection]:
+        for key, block in groupby(self._rows(on_row), _block):
             if key is None:
                 yield from (each for each in block if isinstance(each, Rejection))
                 continue

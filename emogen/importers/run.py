@@ -18,7 +18,7 @@ from emogen.errors import InputError
 from emogen.importers.grouping import CATEGORICAL
 from emogen.importers.reading import UNREADABLE, Importing
 from emogen.schemas import Completion, Rejection, Sample
-from emogen.store import REJECTIONS, SAMPLES, RunFolder
+from emogen.store import MANIFEST, REJECTIONS, SAMPLES, RunFolder
 
 __all__ = ["ImportReport", "import_run"]
 
@@ -60,21 +60,19 @@ def import_run(
         on_row: Called for each row that is read; each is read twice.
 
     Raises:
-        InputError: the file cannot be read, or the folder holds a run or cannot be written.
+        InputError: the file cannot be read or holds no rows, or the folder holds a run or cannot be written.
     """
-    if not overwrite and any(_holds_rows(out / name) for name in (SAMPLES, REJECTIONS)):
+    if not overwrite and any((out / name).exists() for name in (SAMPLES, REJECTIONS, MANIFEST)):
         raise InputError("holds a run", where=out, remedy="Name another --out, or replace it by --overwrite.")
+    # Before the folder is made, or a run in it replaced: a broken file does neither.
+    outcomes = importing.outcomes(on_row)
     unreadable: list[str] = []
     with RunFolder(out, _manifest(importing, out, image_root, checks), overwrite=True) as folder:
-        for outcome in _checked(importing.outcomes(on_row), checks):
+        for outcome in _checked(outcomes, checks):
             folder.add(outcome)
             if isinstance(outcome, Rejection) and outcome.reason == UNREADABLE and len(unreadable) < SHOWN:
                 unreadable.append(f"{outcome.record_id}: {outcome.detail}")
         return ImportReport(folder.kept, folder.rejected, unreadable)
-
-
-def _holds_rows(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
 
 
 def _manifest(

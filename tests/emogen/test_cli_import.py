@@ -117,3 +117,55 @@ def test_a_slip_is_answered_with_what_is_known(
     assert ran.code == 2
     assert said in ran.err
     assert not (tmp_path / "run").exists()
+
+
+BROKEN = {
+    "missing": None,
+    "empty": b"",
+    "no rows": b"[]",
+    "cut short": b'[\n{"id": "a", "image": "a.jpg", "conversations": [{"from": "human", "va',
+    "not UTF-8": b"\xff\xfe\x00",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_a_file_that_cannot_be_read_makes_no_run(
+    emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path, content: bytes | None
+) -> None:
+    """It is refused with its name, no folder is made, and the next try, with a whole file, needs no --overwrite."""
+    path = theirs(GOOD)
+    whole = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    words = ("import", path, "--format", "llava", "--out", tmp_path / "run")
+    ran = emogen(*words)
+    assert ran.code == 2
+    assert str(path) in ran.err
+    assert not (tmp_path / "run").exists()
+    path.write_bytes(whole)
+    assert emogen(*words).code == 0
+
+
+def test_a_broken_file_replaces_no_run(emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path) -> None:
+    """--overwrite keeps what is there until the new file was read to its end."""
+    words = ("import", theirs(GOOD, GOOD), "--format", "llava", "--out", tmp_path / "run")
+    assert emogen(*words).code == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    path = theirs(GOOD, GOOD)
+    path.write_bytes(path.read_bytes()[:-3])
+    assert emogen(*words, "--overwrite").code == 2
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+@pytest.mark.parametrize("there", ["run.json", "samples.jsonl", "rejections.jsonl"])
+def test_a_run_without_rows_is_a_run(
+    emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path, there: str
+) -> None:
+    """A run that has made nothing yet is not replaced unasked either."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / there).write_text("")
+    ran = emogen("import", theirs(GOOD), "--format", "llava", "--out", tmp_path / "run")
+    assert ran.code == 2
+    assert "holds a run" in ran.err
+    assert (tmp_path / "run" / there).read_text() == ""
