@@ -62,10 +62,10 @@ def measure(folder: Path, samples: int, repeats: int) -> dict[str, Any]:
     files = {size: write_samples(folder / f"{size}.jsonl", size) for size in sizes}
     taken: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for _ in range(repeats):
-        for name in (BARE, *COMMANDS):
+        for number, name in enumerate((BARE, *COMMANDS)):
             of_name = taken.setdefault(name, {})
             for size, file in files.items():
-                took = _run(name, file, folder / f"{len(taken)}-{size}")
+                took = _run(name, file, folder / f"{number}-{size}")
                 of_name.setdefault(str(size), []).append(asdict(took))
     return {"machine": about, "samples": list(sizes), "taken": taken}
 
