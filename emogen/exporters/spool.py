@@ -16,7 +16,15 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from emogen.exporters.index import ADD_SAMPLE, ADD_VALUE, Entry, entries_in_order, indexing
+from emogen.exporters.index import (
+    ADD_VALUE,
+    ADDED_AT_ONCE,
+    FIELDS,
+    Entry,
+    add_samples,
+    entries_in_order,
+    indexing,
+)
 from emogen.exporters.options import SPLITS
 from emogen.exporters.pictures import Picture
 from emogen.schemas import Split
@@ -24,8 +32,7 @@ from emogen.schemas import Split
 __all__ = ["Draft", "Spool", "spooling"]
 
 _BUFFER_BYTES: Final = 1 << 20
-# How many samples are handed to the index at once: so few that the processor still has them at hand.
-_BATCH: Final = 100
+_BATCH: Final = FIELDS * ADDED_AT_ONCE
 _RANKS: Final[Mapping[Split | None, int | None]] = {
     None: None,
     **{split: rank for rank, split in enumerate(SPLITS)},
@@ -70,7 +77,7 @@ class Spool:
         self._own_splits: set[Split | None] = set()
         self._file = file
         self._end = 0
-        self._samples: list[tuple[object, ...]] = []
+        self._samples: list[object] = []
         self._values: list[tuple[object]] = []
 
     def add(
@@ -87,7 +94,7 @@ class Spool:
         length = self._file.write(b"\n".join(rows))
         self._end = begin + length
         samples = self._samples
-        samples.append((record_id, instruction, picture.path, _RANKS[own_split], begin, length))
+        samples += (record_id, instruction, picture.path, _RANKS[own_split], begin, length)
         if len(samples) == _BATCH:
             self._flush()
 
@@ -126,7 +133,7 @@ class Spool:
         return os.pread(self._file.fileno(), entry[7], entry[6]).split(b"\n")
 
     def _flush(self) -> None:
-        self.index.executemany(ADD_SAMPLE, self._samples)
+        add_samples(self.index, self._samples)
         self._samples.clear()
         self.index.executemany(ADD_VALUE, self._values)
         self._values.clear()
