@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from own_environment import bare_environment, run
+from own_environment import kept_environment, run
 from PIL import Image
 
 from emogen.exporters.export import export
@@ -23,17 +22,9 @@ SIZE = (24, 16)
 
 @pytest.fixture
 def reader(request: pytest.FixtureRequest) -> Path:
-    """The interpreter of an environment with the readers, kept for the next run with the same requirements."""
-    key = sha256("\n".join(REQUIREMENTS).encode()).hexdigest()[:12]
+    """The interpreter of an environment with the readers."""
     assert request.config.cache
-    folder = request.config.cache.mkdir(f"their-readers-{key}")
-    python, done = folder / "env" / "bin" / "python", folder / "done"
-    if not done.exists():
-        bare_environment(folder / "env")
-        run(python, "-m", "ensurepip", cwd=folder)
-        run(python, "-m", "pip", "install", "--quiet", *REQUIREMENTS, cwd=folder)
-        done.touch()
-    return python
+    return kept_environment(request.config.cache, "their-readers", REQUIREMENTS)
 
 
 @pytest.fixture
