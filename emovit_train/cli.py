@@ -10,6 +10,7 @@ import typer
 from emogen.errors import InputError
 from emogen.terminal import Version, run_app
 from emovit_train.cli_datasets import datasets
+from emovit_train.cli_score import compare, score
 from emovit_train.cli_train import train
 from emovit_train.cli_weights import add_commands
 
@@ -47,6 +48,8 @@ def program(version: Version = False) -> None:
 
 
 app.command()(train)
+app.command()(score)
+app.command()(compare)
 
 
 @app.command()
@@ -88,20 +91,6 @@ def evaluate(
         device=device,
     )
     show_evaluation(result, folder)
-
-
-@app.command()
-def score(
-    predictions: Annotated[list[Path], typer.Argument(help="Files of predictions, each predictions.jsonl.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the tables: scores.md, scores.csv, scores.json.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Make tables of predictions: scores, what changes with the instruction, which model is better."""
-    from emovit_train.console import show_scores
-
-    show_scores(predictions, out=out, as_json=as_json)
 
 
 @app.command()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -16,8 +18,30 @@ from emovit_train.report import TrainReport
 
 if TYPE_CHECKING:
     from emovit_train.evaluation.evaluate import Evaluation
+    from emovit_train.evaluation.predictions import Prediction
 
-__all__ = ["show_evaluation", "show_report", "show_scores"]
+__all__ = ["Cut", "show_comparison", "show_evaluation", "show_report", "show_scores"]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How the images of predictions are told apart and resampled.
+
+    Attributes:
+        by: Strata that are scored apart.
+        unit: The stratum whose values intervals resample; None for the images themselves.
+        strata: A CSV table of the strata, see `emovit_train.evaluation.grouping.with_strata`.
+    """
+
+    by: tuple[str, ...] = ()
+    unit: str | None = None
+    strata: Path | None = None
+
+    def of(self, rows: list[Prediction]) -> list[Prediction]:
+        """Return the rows with the table's strata."""
+        from emovit_train.evaluation.grouping import with_strata
+
+        return with_strata(rows, self.strata) if self.strata else rows
 
 
 def show_report(report: TrainReport, out: Path) -> None:
@@ -48,39 +72,88 @@ def show_evaluation(result: Evaluation, folder: Path) -> None:
     say(f"saved {folder}")
 
 
-def show_scores(files: Sequence[Path], *, out: Path | None, as_json: bool) -> None:
-    """Print the tables of predictions, and write them into `out`.
+def show_scores(
+    files: Sequence[Path], cut: Cut, *, out: Path | None, as_json: bool, per_class: bool, sample: bool
+) -> None:
+    """Print the tables of predictions, and write them and pictures of confusions into `out`.
 
     Raises:
         InputError: a file cannot be used, or none of its images has a label.
     """
+    from emovit_train.evaluation.classes import class_scores, confusions
+    from emovit_train.evaluation.comparison import compare
+    from emovit_train.evaluation.distributions import distribution_scores
+    from emovit_train.evaluation.pictures import draw_confusion
     from emovit_train.evaluation.predictions import read_predictions
     from emovit_train.evaluation.published import published
-    from emovit_train.evaluation.scores import as_csv, as_markdown, compare, score, stability
+    from emovit_train.evaluation.scores import score
+    from emovit_train.evaluation.stability import stability
 
-    rows = [row for file in files for row in read_predictions(file)]
+    rows = cut.of([row for file in files for row in read_predictions(file)])
     tables: dict[str, Sequence[BaseModel]] = {
-        "scores": score(rows),
-        "stability": stability(rows),
-        "compared": compare(rows),
+        "scores": score(rows, by=cut.by, unit=cut.unit),
+        "stability": stability(rows, sample=sample),
+        "compared": compare(rows, by=cut.by, unit=cut.unit),
+        "distributions": distribution_scores(rows),
+        "classes": class_scores(rows, by=cut.by),
+        "published": [
+            number for dataset in dict.fromkeys(row.dataset for row in rows) for number in published(dataset)
+        ],
     }
-    printed = [
-        number for dataset in dict.fromkeys(row.dataset for row in rows) for number in published(dataset)
-    ]
-    tables["published"] = printed
-    if not tables["scores"]:
+    if not tables["scores"] and not tables["distributions"]:
         raise InputError(
             "no prediction has both a label and an answer", where=files[0], remedy="Evaluate labelled images."
         )
-    markdown = "\n\n".join(as_markdown(table) for table in tables.values() if table)
+    matrices = confusions(rows, by=cut.by)
+    more = {"confusions": [matrix.as_object() for matrix in matrices]}
+    _show(tables, out=out, as_json=as_json, hidden=() if per_class else ("classes",), more=more)
+    for number, matrix in enumerate(matrices, 1) if out is not None else ():
+        draw_confusion(matrix, Path(str(out)) / f"confusion-{number}.png")
+
+
+def show_comparison(first: Path, second: Path, cut: Cut, *, out: Path | None, as_json: bool) -> None:
+    """Print how two files of predictions compare, and write it into `out`.
+
+    Raises:
+        InputError: a file cannot be used, or the two have nothing in common.
+    """
+    from emovit_train.evaluation.comparison import compare, told_apart
+    from emovit_train.evaluation.predictions import read_predictions
+
+    rows = cut.of(told_apart({file: read_predictions(file) for file in (first, second)}))
+    found = compare(rows, by=cut.by, unit=cut.unit)
+    if not found:
+        raise InputError(
+            "these files have no answer in common: no image of one data set, asked and read the same way",
+            where=second,
+            remedy="Evaluate both models on the same images, with the same instruction.",
+        )
+    _show({"compared": found}, out=out, as_json=as_json)
+
+
+def _show(
+    tables: Mapping[str, Sequence[BaseModel]],
+    *,
+    out: Path | None,
+    as_json: bool,
+    hidden: Sequence[str] = (),
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Print tables, and write them into `out`; what is hidden is only written."""
+    from emovit_train.evaluation.tables import as_csv, as_markdown
+
+    filled = {name: table for name, table in tables.items() if table}
     plain = {name: [row.model_dump() for row in table] for name, table in tables.items()}
-    text = json.dumps(plain, indent=2)
-    say(text if as_json else markdown)
+    text = json.dumps({**plain, **more}, indent=2)
+    if as_json:
+        say(text)
+    else:
+        say("\n\n".join(as_markdown(table) for name, table in filled.items() if name not in hidden))
     if out is not None:
         writable_folder(out)
-        write_text(out / "scores.md", markdown + "\n")
+        whole = "\n\n".join(f"## {name}\n\n{as_markdown(table)}" for name, table in filled.items())
+        write_text(out / "scores.md", whole + "\n")
         write_text(out / "scores.json", text + "\n")
-        for name, table in tables.items():
-            if table:
-                write_text(out / f"{name}.csv", as_csv(table))
+        for name, table in filled.items():
+            write_text(out / f"{name}.csv", as_csv(table))
         say(f"saved {out}", err=True)

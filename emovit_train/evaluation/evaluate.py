@@ -13,7 +13,7 @@ from emogen.protocol import categorical_answer, categorical_question
 from emogen.schemas import ImageRecord
 from emogen.terminal import note, progress
 from emovit_train.checkpoint import load_checkpoint, read_config
-from emovit_train.evaluation.items import choose_images
+from emovit_train.evaluation.items import Chosen, choose_images
 from emovit_train.evaluation.metrics import accuracy, macro_f1, majority_share
 from emovit_train.evaluation.predictions import Prediction, Ranking, read_answer
 from emovit_train.features import encode_views, view_pixels
@@ -127,7 +127,7 @@ def evaluate(
                     path,
                     frozenset(config.trained_images),
                     name,
-                    chosen.dataset,
+                    chosen,
                     answers,
                 )
             )
@@ -165,7 +165,7 @@ def _predict(
     path: Path,
     trained: frozenset[str],
     name: str,
-    dataset: str,
+    chosen: Chosen,
     answers: bool,
 ) -> Prediction:
     question = categorical_question(record.labels)
@@ -173,7 +173,7 @@ def _predict(
     (ranked,) = rank(model, seen, [asked], [categorical_answer(label) for label in record.labels])
     scores = dict(zip(record.labels, ranked, strict=True))
     row = Prediction(
-        dataset=dataset,
+        dataset=chosen.dataset,
         item_id=record.id,
         image=str(path),
         group=_group(record, sha256_file(path) in trained),
@@ -187,6 +187,7 @@ def _predict(
             sums={label: score.log_prob_sum for label, score in scores.items()},
             means={label: score.log_prob_mean for label, score in scores.items()},
         ),
+        distribution=dict(votes) if (votes := chosen.votes.get(record.id)) else None,
     )
     return read_answer(row)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -49,10 +49,12 @@ class Chosen:
     Attributes:
         dataset: Data set and task (`emotion6-6`), or `records`.
         records: Each labelled image with its file.
+        votes: Item id → people's votes, where the data set keeps them.
     """
 
     dataset: str
     records: list[tuple[ImageRecord, Path]]
+    votes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def choose_images(data: Path, images: Path | None, name: str | None, task: str | None, split: str) -> Chosen:
@@ -88,4 +90,5 @@ def choose_images(data: Path, images: Path | None, name: str | None, task: str |
             where=data,
             remedy="Choose a data set whose images are to be classified.",
         )
-    return Chosen(full_name(dataset), records)
+    votes = {item.id: item.distribution for item in items if item.distribution is not None}
+    return Chosen(full_name(dataset), records, votes)

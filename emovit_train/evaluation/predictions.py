@@ -36,11 +36,14 @@ class Prediction(_Frozen):
         labels: The options, as listed in the question.
         model: The model, as it is to be named in tables.
         instruction: Name of the instruction.
+        order: 0 for the options in their usual order; each other order has a number of its own.
         question: The question as asked.
         answer: What the model said; None where it was not let speak.
         strict: The answer read strictly.
         lenient: The answer read leniently.
         ranking: The candidates' scores; None where they were not ranked.
+        distribution: Label → share of people's votes, where they are known.
+        strata: What the image is told apart or resampled by in tables: name → value (`style` → `drawn`).
     """
 
     dataset: str
@@ -51,11 +54,14 @@ class Prediction(_Frozen):
     labels: tuple[str, ...]
     model: str
     instruction: str
+    order: int = 0
     question: str
     answer: str | None = None
     strict: str | None = None
     lenient: str | None = None
     ranking: Ranking | None = None
+    distribution: dict[str, float] | None = None
+    strata: dict[str, str] = {}
 
     @property
     def readings(self) -> Mapping[str, str]:
@@ -64,6 +70,10 @@ class Prediction(_Frozen):
         if self.ranking is not None:
             read |= {"sum": best(self.ranking.sums), "mean": best(self.ranking.means)}
         return {way: label for way, label in read.items() if label is not None}
+
+    def hit(self, reading: str) -> bool:
+        """Whether the label, read this way, is the true one."""
+        return self.readings[reading] == self.label
 
 
 def read_answer(row: Prediction) -> Prediction:

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from math import exp
 
 from pydantic import BaseModel, ConfigDict
 
-from emogen.errors import InputError
 from emovit_train.evaluation.answers import UNKNOWN
+from emovit_train.evaluation.grouping import Key, grouped, units_of
 from emovit_train.evaluation.metrics import accuracy, macro_f1, majority_share
 from emovit_train.evaluation.predictions import Prediction, Ranking
-from emovit_train.evaluation.statistics import calibration_error, flip_rate, interval, mcnemar, sensitivity
+from emovit_train.evaluation.statistics import calibration_error, interval
 
-__all__ = ["Comparison", "Score", "Stability", "as_csv", "as_markdown", "compare", "score", "stability"]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = ["Score", "score"]
 
 
-class Score(_Frozen):
+class Score(BaseModel):
     """How well one model answered; shares are 0 to 1.
 
     Attributes:
-        dataset: See `Prediction`, as for the next three.
+        dataset: See `Key`, as for the next six.
         group: `memorised` is no test.
         model: Which model.
         instruction: Which instruction.
+        order: Which order of the options.
         reading: strict, lenient, sum or mean.
+        stratum: Which part of the images.
         n: Images with a label.
         accuracy: Share of right labels; `unknown` is wrong.
         low: Lower end of its 95% bootstrap interval.
@@ -41,13 +37,18 @@ class Score(_Frozen):
         majority: Baseline: always the most frequent true label.
         random: Baseline: an option drawn at random.
         ece: Expected calibration error, of rankings.
+        units: Units that the interval resamples, where they are not the images.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
     group: str
     model: str
     instruction: str
+    order: int = 0
     reading: str
+    stratum: str = ""
     n: int
     accuracy: float
     low: float
@@ -57,75 +58,32 @@ class Score(_Frozen):
     majority: float
     random: float
     ece: float | None = None
+    units: int | None = None
 
 
-class Stability(_Frozen):
-    """What changes with the instruction alone: Eq. 3 (None for NaN) and the share of images whose label changes."""
+def score(rows: Sequence[Prediction], *, by: Sequence[str] = (), unit: str | None = None) -> list[Score]:
+    """Return the scores, in the order in which the groups first come.
 
-    dataset: str
-    group: str
-    model: str
-    reading: str
-    instructions: tuple[str, ...]
-    n: int
-    sensitivity: float | None
-    flip_rate: float
-
-
-class Comparison(_Frozen):
-    """McNemar's exact test of two models on the images that both were asked about."""
-
-    dataset: str
-    group: str
-    instruction: str
-    reading: str
-    first: str
-    second: str
-    n: int
-    only_first: int
-    only_second: int
-    p: float
-
-
-def _hits(rows: Iterable[Prediction], way: str) -> list[bool]:
-    return [row.readings[way] == row.label for row in rows]
-
-
-def _grouped(rows: Iterable[Prediction]) -> dict[tuple[str, ...], list[Prediction]]:
-    """Return (data set, group, model, instruction, reading) → rows with a label.
+    Args:
+        rows: Predictions.
+        by: Strata that are scored apart.
+        unit: The stratum whose values the interval resamples; by default each image is a unit of its own. Several
+            images of one thing are no independent draws, and an interval over images would be too narrow.
 
     Raises:
-        InputError: an image comes twice under the same.
+        InputError: an image comes twice, or lacks a stratum.
     """
-    groups: dict[tuple[str, ...], dict[str, Prediction]] = defaultdict(dict)
-    for row in rows:
-        for way in row.readings if row.label is not None else ():
-            place = groups[row.dataset, row.group, row.model, row.instruction, way]
-            if row.item_id in place:
-                raise InputError(
-                    f"{row.item_id} of {row.dataset} comes twice from {row.model}, {row.instruction}",
-                    remedy="Give each file once, and each model a name of its own.",
-                )
-            place[row.item_id] = row
-    return {key: list(found.values()) for key, found in groups.items()}
+    return [_score(key, list(found.values()), unit) for key, found in grouped(rows, by).items()]
 
 
-def score(rows: Sequence[Prediction]) -> list[Score]:
-    """Return the scores, in the order in which the groups first come."""
-    return [_score(key, found) for key, found in _grouped(rows).items()]
-
-
-def _score(key: tuple[str, ...], rows: Sequence[Prediction]) -> Score:
-    dataset, group, model, instruction, way = key
-    true, said = [str(row.label) for row in rows], [row.readings[way] for row in rows]
-    hits = _hits(rows, way)
-    low, high = interval(hits)
+def _score(key: Key, rows: Sequence[Prediction], unit: str | None) -> Score:
+    true, said = [str(row.label) for row in rows], [row.readings[key.reading] for row in rows]
+    hits = [row.hit(key.reading) for row in rows]
+    units = units_of(rows, unit)
+    low, high = interval(hits, units=units)
+    ranked = [row.ranking for row in rows if row.ranking is not None]
     return Score(
-        dataset=dataset,
-        group=group,
-        model=model,
-        instruction=instruction,
-        reading=way,
+        **asdict(key),
         n=len(rows),
         accuracy=accuracy(true, said),
         low=low,
@@ -134,90 +92,15 @@ def _score(key: tuple[str, ...], rows: Sequence[Prediction]) -> Score:
         unknown=said.count(UNKNOWN) / len(said),
         majority=majority_share(true),
         random=sum(1 / len(row.labels) for row in rows) / len(rows),
-        ece=calibration_error([_confidence(row.ranking, way) for row in rows], hits)
-        if way in ("sum", "mean")
+        ece=calibration_error([_confidence(each, key.reading) for each in ranked], hits)
+        if key.reading in ("sum", "mean")
         else None,
+        units=len(set(units)) if units is not None else None,
     )
 
 
-def _confidence(ranking: Ranking | None, way: str) -> float:
+def _confidence(ranking: Ranking, way: str) -> float:
     """Return the chosen label's share of the candidates' probability."""
-    assert ranking is not None
     scores = ranking.sums if way == "sum" else ranking.means
     highest = max(scores.values())
     return 1 / sum(exp(value - highest) for value in scores.values())
-
-
-def stability(rows: Sequence[Prediction]) -> list[Stability]:
-    """Return what changes with the instruction, over the images that were asked about under each."""
-    together: dict[tuple[str, ...], dict[str, Mapping[str, Prediction]]] = defaultdict(dict)
-    for (dataset, group, model, instruction, way), found in _grouped(rows).items():
-        together[dataset, group, model, way][instruction] = {row.item_id: row for row in found}
-    result = []
-    for (dataset, group, model, way), by_instruction in together.items():
-        ids = [
-            i
-            for i in next(iter(by_instruction.values()))
-            if all(i in rows for rows in by_instruction.values())
-        ]
-        if len(by_instruction) < 2 or not ids:
-            continue
-        columns = [[rows[i] for i in ids] for rows in by_instruction.values()]
-        shares = [sum(hits) / len(ids) for hits in (_hits(column, way) for column in columns)]
-        eq3 = sensitivity({dataset: shares})
-        result.append(
-            Stability(
-                dataset=dataset,
-                group=group,
-                model=model,
-                reading=way,
-                instructions=tuple(by_instruction),
-                n=len(ids),
-                sensitivity=None if eq3 != eq3 else eq3,
-                flip_rate=flip_rate(
-                    [[row.readings[way] for row in item] for item in zip(*columns, strict=True)]
-                ),
-            )
-        )
-    return result
-
-
-def compare(rows: Sequence[Prediction]) -> list[Comparison]:
-    """Return McNemar's test of each two models where they answered the same."""
-    models: dict[tuple[str, ...], dict[str, Mapping[str, Prediction]]] = defaultdict(dict)
-    for (dataset, group, model, instruction, way), found in _grouped(rows).items():
-        models[dataset, group, instruction, way][model] = {row.item_id: row for row in found}
-    result = []
-    for (dataset, group, instruction, way), by_model in models.items():
-        names = list(by_model)
-        for first, second in ((a, b) for i, a in enumerate(names) for b in names[i + 1 :]):
-            ids = [i for i in by_model[first] if i in by_model[second]]
-            one, two = (_hits([by_model[name][i] for i in ids], way) for name in (first, second))
-            only_first, only_second, p = mcnemar(one, two)
-            place = {"dataset": dataset, "group": group, "instruction": instruction, "reading": way}
-            counts = {"n": len(ids), "only_first": only_first, "only_second": only_second, "p": p}
-            result.append(Comparison.model_validate({**place, **counts, "first": first, "second": second}))
-    return result
-
-
-def as_markdown(rows: Sequence[BaseModel]) -> str:
-    """Return rows of one kind as a Markdown table; shares with three digits."""
-    names = list(type(rows[0]).model_fields)
-    lines = [names, ["---"] * len(names), *([_cell(getattr(row, name)) for name in names] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def as_csv(rows: Sequence[BaseModel]) -> str:
-    """Return rows of one kind as CSV, digits uncut."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(type(rows[0]).model_fields), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row.model_dump() for row in rows)
-    return out.getvalue()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|")

@@ -14,22 +14,47 @@ RESAMPLES: Final = 2000
 BINS: Final = 15
 
 
-def interval(right: Sequence[bool], *, seed: int = 0) -> tuple[float, float]:
-    """Return the 95% percentile bootstrap interval of the share of True, by `scipy.stats.bootstrap`."""
-    stats = _scipy_stats()
-    if len(right) < 2 or len(set(right)) == 1:
-        # Resampling equal values gives back the value alone.
-        share = sum(right) / len(right)
-        return share, share
-    found = stats.bootstrap(
-        ([float(hit) for hit in right],),
-        lambda sample, axis: sample.mean(axis=axis),
+def interval(
+    values: Sequence[float], *, units: Sequence[str] | None = None, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95% percentile bootstrap interval of the mean, by `scipy.stats.bootstrap`.
+
+    Args:
+        values: One for each image: whether it was answered rightly, or a difference of two models.
+        units: What each value belongs to. Whole units are drawn, with all of their values: a thing in three drawing
+            styles is one draw, not three. Without, each value is a unit.
+        seed: Of the resampling.
+
+    Returns:
+        Lower and upper end; the mean twice where there is one unit alone, or where all are alike.
+    """
+    sums, sizes = _by_unit(values, units)
+    mean = sum(sums) / sum(sizes)
+    if len({total / size for total, size in zip(sums, sizes, strict=True)}) == 1:
+        # Resampling units of equal means gives back that mean alone.
+        return mean, mean
+    found = _scipy_stats().bootstrap(
+        (sums, sizes),
+        lambda drawn, drawn_sizes, axis: drawn.sum(axis=axis) / drawn_sizes.sum(axis=axis),
+        paired=True,
         n_resamples=RESAMPLES,
         batch=100,
         method="percentile",
         rng=seed,
     )
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def _by_unit(values: Sequence[float], units: Sequence[str] | None) -> tuple[list[float], list[float]]:
+    """Return the sum of each unit's values, and how many they are."""
+    if units is None:
+        return [float(value) for value in values], [1.0] * len(values)
+    sums: dict[str, float] = {}
+    sizes: dict[str, float] = {}
+    for value, unit in zip(values, units, strict=True):
+        sums[unit] = sums.get(unit, 0.0) + value
+        sizes[unit] = sizes.get(unit, 0.0) + 1
+    return list(sums.values()), list(sizes.values())
 
 
 def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> float:

@@ -73,6 +73,18 @@ def test_a_data_set_is_evaluated_in_its_layout(tuned_folder: Path, tmp_path: Pat
         evaluate(tuned_folder, root, out=tmp_path / "out", dataset="emotionroi", split="val")
 
 
+def test_votes_stand_in_the_predictions(tuned_folder: Path, tmp_path: Path) -> None:
+    """What people voted for an image of Emotion6 is kept beside what the model says of it."""
+    root = dataset_layouts.emotion6(tmp_path / "copy")
+    for number, emotion in enumerate(dataset_layouts.EKMAN, 1):
+        Image.new("RGB", (8, 8), (40 * number, 9, 9)).save(root / "images" / emotion / f"{number}.jpg")
+    Image.new("RGB", (8, 8), "white").save(root / "images" / "joy" / "7.jpg")
+    _, predictions = evaluate(
+        tuned_folder, root, out=tmp_path / "out", dataset="emotion6", task="7", split="all"
+    )
+    assert {row.distribution[str(row.label)] for row in predictions if row.distribution} == {0.7}
+
+
 def test_photograph_decides_and_not_the_split(tuned_folder: Path, tmp_path: Path) -> None:
     """A record that says `train`, but whose photograph was never trained on, is not counted as memorised."""
     Image.new("RGB", (8, 8), "yellow").save(tmp_path / "new.png")
