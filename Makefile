@@ -9,6 +9,7 @@
 #   make bench-sources       measure reading and selecting at the size of EmoSet-118K, and write the result files
 #   make bench-exports       measure the export of half a million samples, and write the result files
 #   make bench-training      measure a step of tuning beside transformers' plain forward, and write the result files
+#   make bench-ranking       measure ranking 25 labels beside one forward pass, and write the result files
 #   make readme              run the demonstration and write its output into README.md
 #   make readme-check        run the demonstration and compare it with README.md
 #
@@ -32,7 +33,7 @@ LAVIS_APART = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("p
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow lavis check format readme readme-check bench-generation bench-sources bench-exports bench-training bench-training-gpu clean
+.PHONY: help demo test test-slow lavis check format readme readme-check bench-generation bench-sources bench-exports bench-training bench-training-gpu bench-ranking clean
 
 help:
 	@sed -n '3,20s/^# \{0,1\}//p' Makefile
@@ -94,6 +95,9 @@ bench-training-gpu: $(READY)
 	$(BIN)/python -m benchmarks.training.measure run --shape vicuna-7b --dtype bfloat16 --images 64 --batch-rows 16 \
 	  --arms plain,single,ours,packed
 	$(BIN)/python -m benchmarks.training.measure run --shape flan-t5-xl --dtype bfloat16 --images 64 --batch-rows 16
+
+bench-ranking: $(READY)
+	$(BIN)/python -m benchmarks.ranking.measure
 
 clean:
 	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

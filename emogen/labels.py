@@ -30,6 +30,36 @@ LABEL_SETS: Final[dict[str, tuple[str, ...]]] = {
     "ekman-6": ("anger", "disgust", "fear", "joy", "sadness", "surprise"),
     # Panda et al. 2018, UnbiasedEmo.
     "unbiased-6": ("anger", "fear", "joy", "love", "sadness", "surprise"),
+    # Panda et al. 2018, WEBEmo: three levels, in the order of the authors' file; two names are spelt right here.
+    "webemo-25": (
+        "affection",
+        "cheerfulness",
+        "confusion",
+        "contentment",
+        "disappointment",
+        "disgust",
+        "enthrallment",
+        "envy",
+        "exasperation",
+        "gratitude",
+        "horror",
+        "irritability",
+        "lust",
+        "neglect",
+        "nervousness",
+        "optimism",
+        "pride",
+        "rage",
+        "relief",
+        "sadness",
+        "shame",
+        "suffering",
+        "surprise",
+        "sympathy",
+        "zest",
+    ),
+    "webemo-7": ("love", "joy", "confusion", "sadness", "anger", "fear", "surprise"),
+    "webemo-2": ("positive", "negative"),
 }
 
 

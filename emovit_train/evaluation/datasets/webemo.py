@@ -8,13 +8,14 @@ from typing import ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
 from emogen.errors import InputError, shorten
+from emogen.labels import LABEL_SETS
 from emogen.schemas import Split
-from emovit_train.evaluation.datasets.dataset import POLARITY, Item, Known, OnProblem, Problem, each
+from emovit_train.evaluation.datasets.dataset import Item, Known, OnProblem, Problem, each
 from emovit_train.evaluation.datasets.files import images_in, lines_of, stem
 
 __all__ = ["WEBEMO_25", "WEBEmo"]
 
-# In the order of the authors' category.txt: the level of 25, then those of 7 and of 2.
+# Each label of the level of 25, as in the authors' category.txt, and where it belongs on those of 7 and of 2.
 _HIERARCHY: Final[Mapping[str, tuple[str, str]]] = {
     "affection": ("love", "positive"),
     "cheerfulness": ("joy", "positive"),
@@ -42,10 +43,9 @@ _HIERARCHY: Final[Mapping[str, tuple[str, str]]] = {
     "sympathy": ("sadness", "negative"),
     "zest": ("joy", "positive"),
 }
-WEBEMO_25: Final = tuple(_HIERARCHY)
+WEBEMO_25: Final = LABEL_SETS["webemo-25"]
 # The authors' spellings.
 _ALIASES: Final = {"cheerfullness": "cheerfulness", "irritabilty": "irritability"}
-_SEVEN: Final = ("love", "joy", "confusion", "sadness", "anger", "fear", "surprise")
 _FOLDERS: Final[Mapping[str, Split]] = {
     "train25": "train",
     "train": "train",
@@ -67,7 +67,9 @@ class WEBEmo:
     """
 
     name: ClassVar[str] = "webemo"
-    tasks: ClassVar[Mapping[str, tuple[str, ...]]] = {"25": WEBEMO_25, "7": _SEVEN, "2": POLARITY}
+    tasks: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        level: LABEL_SETS[f"webemo-{level}"] for level in ("25", "7", "2")
+    }
     any_labels: ClassVar[bool] = False
     known: ClassVar[Known] = Known(
         images=267_441, test=53_489, dwindles="many of the links are dead: no copy is whole"

@@ -9,6 +9,7 @@ import pytest
 from emovit_train.evaluation.datasets import open_dataset
 from emovit_train.evaluation.datasets.check import read_items
 from emovit_train.evaluation.datasets.test_lists import fingerprint, our_split
+from emovit_train.evaluation.datasets.webemo import _HIERARCHY, WEBEMO_25, WEBEmo
 from tests.emovit_train.evaluation.datasets import dataset_layouts as layouts
 
 
@@ -29,6 +30,10 @@ def test_levels_of_webemo(tmp_path: Path) -> None:
     two = labels_of(root, "webemo", "2")
     assert two["test/surprise/test25_22"] == "positive"
     assert two["test/confusion/test25_2"] == "negative"
+    for level, labels in WEBEmo.tasks.items():
+        assert len(labels) == int(level)
+    assert list(_HIERARCHY) == list(WEBEMO_25)
+    assert {joy for joy, _ in _HIERARCHY.values()} == set(WEBEmo.tasks["7"])
 
 
 def test_emotion6_asks_for_the_keyword_or_for_what_most_felt(tmp_path: Path) -> None:
