@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from typing import Final, cast
+from typing import cast
 
 from emogen.admission import Admission, CostLimitError, Limits
 from emogen.asking import WORKERS_PER_SLOT, Asker, UnreadableImageError
 from emogen.backends import Backend, FormatRefusedError, HasAnswerFormats, RequestError, open_backend
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.dialogue import Dialogue
-from emogen.errors import BackendError, InputError
+from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
 from emogen.judging import (
     Instruction,
@@ -25,6 +25,7 @@ from emogen.judging import (
     parameters_of,
     unreadable_image,
 )
+from emogen.patience import Patience
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageInput, ImageRecord, Rejection, Sample
 from emogen.settings import DEFAULT_CORRECTIONS, DEFAULT_TOKENS_PER_ROW, DEFAULT_TYPES
@@ -32,11 +33,6 @@ from emogen.sight import Sight
 from emogen.store import RunFolder
 
 __all__ = ["DEFAULT_TYPES", "generate", "generate_into"]
-
-# So many requests in a row that fail before a single one succeeded mean that none will.
-HOPELESS_AFTER: Final = 5
-# Where a run goes on, the first that are asked are those that failed before: they say little of the others.
-HOPELESS_AFTER_RESUMED: Final = 100
 
 
 async def generate(
@@ -95,7 +91,7 @@ async def generate(
             tokens_per_row,
             sight,
             Judge(checks, renderer.seeds),
-            HOPELESS_AFTER_RESUMED if skip else HOPELESS_AFTER,
+            Patience(asker.backend, resumed=_were_asked(kinds, skip)) if asker else None,
         )
         async with aclosing(work.outcomes()) as outcomes:
             async for outcome in outcomes:
@@ -117,6 +113,12 @@ def _pairs(
                 yield record, kind
 
 
+def _were_asked(kinds: Sequence[Instruction], skip: Collection[tuple[str, str]]) -> bool:
+    """Whether a model was asked for rows that are there already."""
+    there = {name for _, name in skip}
+    return any(kind.asks_model and kind.name in there for kind in kinds)
+
+
 class _Work:
     """A bounded pool of workers over lazily read pairs; one row never fails another."""
 
@@ -129,7 +131,7 @@ class _Work:
         tokens_per_row: int,
         sight: Sight | None,
         judge: Judge,
-        patience: int,
+        patience: Patience | None,
     ) -> None:
         self._patience = patience
         self._pairs = pairs
@@ -142,9 +144,6 @@ class _Work:
         self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._broken: Exception | None = None
         self._fatal: Exception | None = None
-        self._answered = False
-        self._failed = 0
-        self._last_failure: RequestError | None = None
 
     async def outcomes(self) -> AsyncGenerator[Outcome]:
         """Yield outcomes as they come, and raise what ended the work once all that was made is yielded.
@@ -172,7 +171,9 @@ class _Work:
         while not self._ready.empty():
             if (left := self._ready.get_nowait()) is not None:
                 yield left
-        error = self._fatal or self._broken or self._nothing_answered()
+        error = self._fatal or self._broken
+        if error is None and self._patience:
+            error = self._patience.nothing_answered()
         if error is not None:
             raise error
 
@@ -224,6 +225,7 @@ class _Work:
     ) -> Outcome:
         """Ask, and ask again with a correction where the answer cannot be read."""
         assert self._asker is not None
+        assert self._patience is not None
         backend = self._asker.backend
         parameters = parameters_of(backend, self._sight)
 
@@ -264,32 +266,23 @@ class _Work:
                     raise
                 # The first answer stands, with what was wrong with it.
                 break
-            self._answered = True
+            if answer.replayed:
+                self._patience.replayed = True
+            else:
+                self._patience.answered = True
             row.take(answer)
         assert row.outcome is not None
         return row.outcome
 
     def _failure(self, record: ImageRecord, kind: Instruction, error: RequestError) -> Rejection:
-        self._failed += 1
-        self._last_failure = error
-        if self._failed >= self._patience and error.reason != "bad_request":
-            hopeless = self._nothing_answered()
-            if hopeless is not None:
-                raise hopeless from error
+        if self._patience:
+            self._patience.failed(error)
         return Rejection(
             record_id=record.id,
             instruction=kind.name,
             stage="backend",
             reason=error.reason,
             detail=error.detail,
-        )
-
-    def _nothing_answered(self) -> BackendError | None:
-        if self._answered or self._last_failure is None:
-            return None
-        return BackendError(
-            f"not one of {self._failed} requests was answered; the last: {self._last_failure.what}",
-            remedy="Check the model, and the server and its address (--base-url), then run the same command again.",
         )
 
 

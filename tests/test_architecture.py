@@ -28,7 +28,7 @@ PICTURE = [
     {"run_file"},
     {"settings"},
     {"judging"},
-    {"asking", "dataset"},
+    {"asking", "dataset", "patience"},
     {"sources", "perception", "backends", "checks", "store", "exporters"},
     {"instructions"},
     {"prompts", "admission", "journal", "prices", "estimates", "marks", "selection", "stored"},

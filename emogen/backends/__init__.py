@@ -6,7 +6,7 @@ Adding one is a file here and a line below. Its factory takes `BackendOptions` a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from emogen.backends.capabilities import capabilities, model_names, provider_of
 from emogen.backends.options import AnswerFormat, BackendOptions, ModelOptions
@@ -16,6 +16,7 @@ from emogen.schemas import Completion, Prompt
 
 __all__ = [
     "BACKENDS",
+    "CONTENT_FILTER",
     "AnswerFormat",
     "Backend",
     "BackendOptions",
@@ -33,11 +34,15 @@ __all__ = [
 ]
 
 
+# The reason of a request that was refused for what its prompt says.
+CONTENT_FILTER: Final = "content_filter"
+
+
 class RequestError(BackendError):
     """One request failed for good; the run goes on and keeps the failure as a `Rejection`.
 
     Args:
-        reason: Short reason code (`server_error`, `refused_by_provider`).
+        reason: Short reason code (`server_error`, `bad_request`, `content_filter`).
         detail: What the server said, without secrets.
     """
 

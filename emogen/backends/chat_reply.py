@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
-from emogen.backends import RequestError, ThrottledError, TransientError
+from emogen.backends import CONTENT_FILTER, RequestError, ThrottledError, TransientError
 from emogen.backends.capabilities import capabilities, replacements
 from emogen.backends.retry_after import retry_after_s
 from emogen.backends.server import Server
 from emogen.errors import BackendError, CredentialError, shorten
 from emogen.schemas import Completion, Usage
 
-__all__ = ["HttpReply", "failure", "message_of", "rate_headers", "read_completion"]
-
+__all__ = ["HttpReply", "failure", "is_filtered", "message_of", "rate_headers", "read_completion"]
 
 # No count of tokens: what is above it is nonsense, and more than files and sums hold.
 MOST_TOKENS: Final = 2**40
+# As OpenAI, Azure, OpenRouter, Anthropic, DeepSeek and Alibaba say it.
+_FILTERED: Final = re.compile(
+    rb"content[_ ]filter|content[_ ]?policy|content management policy|ResponsibleAIPolicy|\"flagged_input\""
+    rb"|flagged as potentially violating|input was flagged|data_inspection_failed|Content Exists Risk",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,8 @@ def failure(reply: HttpReply, server: Server, model: str) -> BackendError:
         if status == 429:
             return ThrottledError(detail, wait_s)
         return TransientError("server_error", detail, wait_s)
+    if status in {400, 403, 422} and is_filtered(reply.body):
+        return RequestError(CONTENT_FILTER, f"HTTP {status}: {message}")
     if status in {401, 403}:
         return CredentialError(
             f"{server.base_url} refused the key (HTTP {status}): {message}",
@@ -160,6 +168,11 @@ def message_of(raw: bytes) -> str:
     except (orjson.JSONDecodeError, LookupError, TypeError):
         message = raw[:400].decode("utf-8", "replace")
     return shorten(message, 200)
+
+
+def is_filtered(raw: bytes) -> bool:
+    """Whether the refusal is about what this one prompt says: another may well be answered."""
+    return bool(_FILTERED.search(raw))
 
 
 def _is_out_of_credit(raw: bytes) -> bool:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from emogen.backends.chat_reply import HttpReply
+from emogen.backends import CONTENT_FILTER
+from emogen.backends.chat_reply import HttpReply, is_filtered
 from emogen.batch.plans import Failure
 from emogen.errors import shorten
 
@@ -61,13 +62,15 @@ def read_line(line: bytes) -> Answer | NoAnswer | Garbled:
         return Answer(key, json.dumps(body).encode())
     said = body.get("error") if isinstance(body, dict) else None
     reply = HttpReply(status if isinstance(status, int) else 0, json.dumps(body).encode())
-    return NoAnswer(key, _failure(said, _reason(status), f"HTTP {shorten(status)}: "), reply)
+    return NoAnswer(key, _failure(said, _reason(reply), f"HTTP {shorten(status)}: "), reply)
 
 
-def _reason(status: object) -> str:
-    if status == 429:
+def _reason(reply: HttpReply) -> str:
+    if reply.status == 429:
         return "rate_limited"
-    return "bad_request" if isinstance(status, int) and 400 <= status < 500 else "server_error"
+    if not 400 <= reply.status < 500:
+        return "server_error"
+    return CONTENT_FILTER if is_filtered(reply.body) else "bad_request"
 
 
 def _json(line: bytes) -> Any:

@@ -12,7 +12,9 @@ from typing import Any, Final
 from emogen.admission import Limits
 from emogen.asking import complete
 from emogen.backends import Backend, RequestError
-from emogen.errors import BackendError, InputError
+from emogen.errors import InputError
+from emogen.journal import Journal
+from emogen.patience import Patience
 from emogen.perception import wanted
 from emogen.perception.question import CAPTION_TASK, Reading, corrected, question, read_answer
 from emogen.perception.work import FoundFile, finding_key, identity_key, image_state
@@ -21,9 +23,6 @@ from emogen.sight import Sight
 
 __all__ = ["Asked", "Interview"]
 
-# So many requests that failed before a single one succeeded mean that none will; a refusal may be about the image.
-HOPELESS_AFTER: Final = 5
-HOPELESS_REFUSALS: Final = 50
 CORRECTIONS: Final = 1
 
 
@@ -94,7 +93,7 @@ class Interview:
             }
         )
         self._failed: dict[bytes, str] = {}
-        self._answers = 0
+        self._patience = Patience(backend)
 
     async def ask(
         self,
@@ -117,6 +116,7 @@ class Interview:
         Raises:
             EmovitError: no request can succeed, or the money is used up; what was answered is kept.
         """
+        self._patience = Patience(self._backend, resumed=_has_answers(journal))
         turns: Iterable[_Turn] = self._first(records, on_record)
         while True:
             again: list[_Turn] = []
@@ -195,11 +195,9 @@ class Interview:
         """Take an answer, and return the record's next request where there is to be one."""
         if isinstance(answer, RequestError):
             self._failed[turn.key] = str(answer)
-            patience = HOPELESS_REFUSALS if answer.reason == "bad_request" else HOPELESS_AFTER
-            if not self._answers and len(self._failed) >= patience:
-                raise BackendError(f"the first {patience} requests failed, the last: {answer}")
+            self._patience.failed(answer)
             return None
-        self._answers += 1
+        self._patience.answered = True
         reading = read_answer(answer.text, turn.record, wanted(turn.record, self._fields))
         if reading.problems and len(turn.unfit) < CORRECTIONS:
             return replace(turn, unfit=(*turn.unfit, (answer.text, reading)))
@@ -208,3 +206,11 @@ class Interview:
             [(turn.key, {"finding": finding, "model": answer.model, "problems": reading.problems})]
         )
         return None
+
+
+def _has_answers(journal: Path) -> bool:
+    """Whether an earlier run asked."""
+    if not journal.is_file():
+        return False
+    with Journal(journal) as opened:
+        return opened.last_position() > 0

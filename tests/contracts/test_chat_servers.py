@@ -179,6 +179,23 @@ async def test_one_request_fails_with_a_reason(
     assert len(stub.bodies) == requests
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(400, {"error": {"message": "The response was filtered", "code": "content_filter"}}),
+        Reply(403, {"error": {"code": 403, "message": "flagged", "metadata": {"flagged_input": "a knife"}}}),
+        Reply(400, {"error": {"message": "Output blocked by content filtering policy"}}),
+    ],
+    ids=["Azure", "OpenRouter", "Anthropic"],
+)
+async def test_a_filtered_prompt_fails_alone(stub: OpenAIStub, connect: Open, reply: Reply) -> None:
+    """A prompt that the provider's filter stops is no refused key, and says nothing of other prompts."""
+    stub.default = reply
+    with pytest.raises(RequestError) as caught:
+        await ask(connect())
+    assert caught.value.reason == "content_filter"
+
+
 async def test_what_is_left_is_learnt_from_the_headers(stub: OpenAIStub, connect: Open) -> None:
     """The rate-limit headers of the last answer are at hand, their names in lower case, and nothing else is."""
     stub.plan = [Reply(headers={"X-RateLimit-Limit-Requests": "500", "x-ratelimit-remaining-tokens": "9"})]

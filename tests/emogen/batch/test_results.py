@@ -41,6 +41,15 @@ def test_an_answer() -> None:
             Failure("bad_request", "HTTP 400: Bad."),
         ),
         (
+            {
+                "response": {
+                    "status_code": 400,
+                    "body": {"error": {"message": "No.", "code": "content_filter"}},
+                }
+            },
+            Failure("content_filter", "HTTP 400: No."),
+        ),
+        (
             {"response": {"status_code": 429, "body": {"error": {"message": "Slow."}}}},
             Failure("rate_limited", "HTTP 429: Slow."),
         ),
