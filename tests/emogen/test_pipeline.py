@@ -126,7 +126,8 @@ async def test_records_are_read_as_they_are_needed() -> None:
             await asyncio.sleep(0.02)
             if backend.started >= 12:
                 break
-    assert source.read <= backend.started + 1
+    # Each worker may hold a record for which there is no slot yet.
+    assert source.read <= backend.started + WORKERS_PER_SLOT * 3
     assert backend.most == 3
     assert backend.running == 0
 
