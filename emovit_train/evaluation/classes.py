@@ -41,7 +41,7 @@ class ClassScore(BaseModel):
     group: str
     model: str
     instruction: str
-    order: int = 0
+    order: int | None = None
     reading: str
     stratum: str = ""
     label: str

@@ -44,7 +44,7 @@ class Comparison(BaseModel):
     dataset: str
     group: str
     instruction: str
-    order: int = 0
+    order: int | None = None
     reading: str
     stratum: str = ""
     first: str

@@ -37,7 +37,7 @@ class DistributionScore(BaseModel):
     group: str
     model: str
     instruction: str
-    order: int = 0
+    order: int | None = None
     reading: str
     n: int
     kl: float
@@ -74,7 +74,7 @@ def divergence(votes: Mapping[str, float], scores: Mapping[str, float]) -> float
 
 def distribution_scores(rows: Sequence[Prediction]) -> list[DistributionScore]:
     """Return a row for each data set, group, model, instruction and norm that has rankings of images with votes."""
-    groups: dict[tuple[str, str, str, str, int], list[Prediction]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, str, int | None], list[Prediction]] = defaultdict(list)
     for row in rows:
         if row.distribution is not None and row.ranking is not None:
             groups[row.dataset, row.group, row.model, row.instruction, row.order].append(row)

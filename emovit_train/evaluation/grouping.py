@@ -34,7 +34,7 @@ class Key:
     group: str
     model: str
     instruction: str
-    order: int
+    order: int | None
     reading: str
     stratum: str
 

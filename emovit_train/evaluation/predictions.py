@@ -36,7 +36,7 @@ class Prediction(_Frozen):
         labels: The options, as listed in the question.
         model: The model, as it is to be named in tables.
         instruction: Name of the instruction.
-        order: 0 for the options in their usual order; each other order has a number of its own.
+        order: Number of the order in which the options were shuffled; None for the data set's own order.
         question: The question as asked.
         answer: What the model said; None where it was not let speak.
         strict: The answer read strictly.
@@ -54,7 +54,7 @@ class Prediction(_Frozen):
     labels: tuple[str, ...]
     model: str
     instruction: str
-    order: int = 0
+    order: int | None = None
     question: str
     answer: str | None = None
     strict: str | None = None

@@ -46,7 +46,7 @@ class Score(BaseModel):
     group: str
     model: str
     instruction: str
-    order: int = 0
+    order: int | None = None
     reading: str
     stratum: str = ""
     n: int

@@ -65,11 +65,17 @@ def _varied(groups: Mapping[Key, Rows]) -> Iterator[tuple[Key, Mapping[str, Rows
     worded: dict[Key, dict[str, Rows]] = defaultdict(dict)
     ordered: dict[Key, dict[str, Rows]] = defaultdict(dict)
     for key, rows in groups.items():
-        if key.order == 0:
+        if key.order is None:
             worded[replace(key, instruction="")][key.instruction] = rows
-        ordered[replace(key, order=0)][f"{key.instruction} {key.order}"] = rows
+        # Who asks may give each order a name of its own, as predictions are told apart by it.
+        name = key.instruction.removesuffix(f", order {key.order}")
+        ordered[replace(key, instruction=name, order=None)][_name(name, key.order)] = rows
     yield from worded.items()
     yield from ordered.items()
+
+
+def _name(instruction: str, order: int | None) -> str:
+    return instruction if order is None else f"{instruction}, order {order}"
 
 
 def _stability(key: Key, by_variant: Mapping[str, Rows], *, sample: bool) -> Iterator[Stability]:

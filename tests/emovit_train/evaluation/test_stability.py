@@ -23,7 +23,11 @@ def test_flip_rate_sees_what_accuracy_hides() -> None:
 
 def test_orders_are_told_from_instructions() -> None:
     """Another order of options is no other instruction: each instruction's orders are compared among themselves."""
-    rows = [row(1, "awe", "awe"), row(1, "awe", "fear", order=1), row(1, "awe", "awe", instruction="paper-2")]
+    rows = [
+        row(1, "awe", "awe"),
+        row(1, "awe", "fear", instruction="paper-1, order 1", order=1),
+        row(1, "awe", "awe", instruction="paper-2"),
+    ]
     by_words, by_order = [line for line in stability(rows) if line.reading == "lenient"]
     assert (by_words.over, by_words.variants, by_words.flip_rate) == (
         "instruction",
@@ -32,7 +36,7 @@ def test_orders_are_told_from_instructions() -> None:
     )
     assert (by_order.over, by_order.variants, by_order.flip_rate) == (
         "order",
-        ("paper-1 0", "paper-1 1"),
+        ("paper-1", "paper-1, order 1"),
         1.0,
     )
     assert by_order.sensitivity == 1.0
