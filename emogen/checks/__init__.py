@@ -7,48 +7,64 @@ A check is a function of an answer and of its own settings that yields what it s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 from emogen.registry import Registry
 from emogen.schemas import Completion, ImageRecord, Turn, TurnKind
 
-__all__ = ["CHECKS", "Answer", "Check", "Example", "Fault", "Said", "Score", "Text", "runs"]
+__all__ = ["CHECKS", "Answer", "Check", "Example", "Fault", "Said", "Score", "Text", "runs", "words_of"]
 
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 # In ASCII, to blank out what is no letter and to split finds the same words in a third of the time.
 _NO_LETTERS: Final = {code: " " for code in range(128) if not chr(code).isalpha()}
+# The marks that English has beyond ASCII: most texts have no other letters.
+_MARKS: Final = "’‘“”–—…"
 
 
 class Text:
-    """A text as checks read it: what several of them need is worked out once."""
+    """A text as checks read it: what all of them need is worked out once.
+
+    Attributes:
+        text: As it was said.
+        lower: In lower case.
+        words: The words of `lower`, without digits and marks; "bird's" is two.
+    """
+
+    # `cached_property` takes a lock each time that something is worked out, which takes longer than most of this.
+    __slots__ = ("_places", "lower", "text", "words")
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.lower = text.lower()
+        self.words = words_of(self.lower)
+        self._places: list[tuple[int, int]] | None = None
 
-    @cached_property
-    def lower(self) -> str:
-        """The text in lower case."""
-        return self.text.lower()
-
-    @cached_property
-    def words(self) -> list[str]:
-        """The words of `lower`, without digits and marks; "bird's" is two."""
-        if self.lower.isascii():
-            return self.lower.translate(_NO_LETTERS).split()
-        return _WORD.findall(self.lower)
-
-    @cached_property
+    @property
     def places(self) -> list[tuple[int, int]]:
         """Where each of `words` begins and ends in `lower`."""
-        return [found.span() for found in _WORD.finditer(self.lower)]
+        if self._places is None:
+            self._places = [found.span() for found in _WORD.finditer(self.lower)]
+        return self._places
+
+
+def words_of(lower: str) -> list[str]:
+    """Return the words of a text in lower case."""
+    if not lower.isascii():
+        plain = lower
+        for mark in _MARKS:
+            plain = plain.replace(mark, " ")
+        if not plain.isascii():
+            return _WORD.findall(lower)
+        lower = plain
+    return lower.translate(_NO_LETTERS).split()
 
 
 class Said:
     """A turn as checks read it."""
+
+    __slots__ = ("answer", "kind", "question")
 
     def __init__(self, turn: Turn) -> None:
         self.kind: TurnKind = turn.kind
@@ -62,11 +78,14 @@ class Example:
     Args:
         name: The seed's id.
         texts: All that it has an answer say: its questions and answers.
+
+    Attributes:
+        words: All its words.
     """
 
     def __init__(self, name: str, texts: Iterable[str]) -> None:
         self.name = name
-        self._texts = [Text(text).words for text in texts]
+        self._texts = [words_of(text.lower()) for text in texts]
         self.words = frozenset(word for words in self._texts for word in words)
         self._runs: dict[int, frozenset[tuple[str, ...]]] = {}
 
@@ -82,39 +101,42 @@ def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
     return zip(*(words[begin:] for begin in range(length)), strict=False)
 
 
-@dataclass(frozen=True)
 class Answer:
     """A parsed answer with what it was made from.
 
-    Attributes:
+    Args:
         record: What is known of the image.
         instruction: The instruction type.
         turns: What was read.
         completion: What it was read from.
         image_seen: Whether the model saw the image itself.
         examples: The seed examples that the prompt showed.
+
+    Attributes:
+        said: The turns, for checks.
+        words: The words of all questions and answers. Most patterns can be left out for want of a word of theirs.
     """
 
-    record: ImageRecord
-    instruction: str
-    turns: Sequence[Turn]
-    completion: Completion
-    image_seen: bool = False
-    examples: Sequence[Example] = ()
+    __slots__ = ("completion", "examples", "image_seen", "instruction", "record", "said", "turns", "words")
 
-    @cached_property
-    def lower(self) -> str:
-        """All questions and answers in lower case: what is not in here is in none of them."""
-        return "\n".join(part.lower for turn in self.said for part in (turn.question, turn.answer))
-
-    def has_any(self, hints: Sequence[str]) -> bool:
-        """Whether one of `hints` is anywhere in the text."""
-        return any(hint in self.lower for hint in hints)
-
-    @cached_property
-    def said(self) -> tuple[Said, ...]:
-        """The turns, for checks."""
-        return tuple(map(Said, self.turns))
+    def __init__(
+        self,
+        record: ImageRecord,
+        instruction: str,
+        turns: Sequence[Turn],
+        completion: Completion,
+        image_seen: bool = False,
+        examples: Sequence[Example] = (),
+    ) -> None:
+        self.record = record
+        self.instruction = instruction
+        self.turns = turns
+        self.completion = completion
+        self.image_seen = image_seen
+        self.examples = examples
+        self.said = tuple(map(Said, turns))
+        texts = (text.words for turn in self.said for text in (turn.question, turn.answer))
+        self.words: Set[str] = frozenset().union(*texts)
 
 
 class Fault(NamedTuple):

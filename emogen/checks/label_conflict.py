@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from emogen.checks import Answer, Fault
+from emogen.checks import Answer, Fault, words_of
 from emogen.checks.settings import LabelConflict
 
 __all__ = ["check"]
@@ -33,8 +33,8 @@ def check(answer: Answer, settings: LabelConflict) -> Iterator[Fault]:
     if answer.record.emotion is None:
         return
     emotion = answer.record.emotion.lower()
-    # Most labels are nowhere in the text: looking for the word is far cheaper than for the claim.
-    named = [label for label in map(str.lower, answer.record.labels) if label in answer.lower]
+    # Most labels are nowhere in the text: looking for their words is far cheaper than for the claim.
+    named = [label for label, words in _labels(answer.record.labels) if words <= answer.words]
     for turn in answer.said if named else ():
         text = turn.answer.lower
         if emotion in text:
@@ -48,6 +48,12 @@ def check(answer: Answer, settings: LabelConflict) -> Iterator[Fault]:
             claimed = _claim(text, other) if other != emotion and other in text else None
             if claimed:
                 yield Fault(f"claims {other} where the label is {emotion}: {claimed!r}", turn)
+
+
+@lru_cache(maxsize=64)
+def _labels(labels: tuple[str, ...]) -> tuple[tuple[str, frozenset[str]], ...]:
+    """Return the labels in lower case, each with its words."""
+    return tuple((label, frozenset(words_of(label))) for label in map(str.lower, labels))
 
 
 @lru_cache(maxsize=1024)

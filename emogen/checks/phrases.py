@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final, Literal, NamedTuple
 
-from emogen.checks import Text
+from emogen.checks import words_of
 
-__all__ = ["FACE", "VOCABULARIES", "Phrase", "VocabularyName", "phrases", "value_name"]
+__all__ = ["FACE", "VOCABULARIES", "Phrase", "PhraseBook", "VocabularyName", "value_name"]
 
 VocabularyName = Literal["scene", "object", "facial_expression", "human_action"]
 VOCABULARIES: Final[tuple[VocabularyName, ...]] = ("scene", "object", "facial_expression", "human_action")
@@ -54,6 +54,9 @@ class Phrase(NamedTuple):
 
     def end(self, words: Sequence[str], begin: int) -> int:
         """Return where the phrase ends whose first word is number `begin`; 0 where it does not stand there."""
+        if not self.gap:
+            at = begin + len(self.words)
+            return at if tuple(words[begin:at]) == self.words else 0
         at = begin + 1
         for word in self.words[1:]:
             last = min(len(words), at + self.gap + 1)
@@ -70,40 +73,100 @@ def value_name(value: str) -> str:
     return re.sub(r" *\(.*?\)", "", value).replace("_", " ").strip().lower()
 
 
-def phrases(values: Mapping[str, Sequence[str]], words: Mapping[str, Any]) -> Iterator[Phrase]:
-    """Yield each phrase once, with all that it claims and shows.
+class _Entry(NamedTuple):
+    """A text of the tables.
+
+    Attributes:
+        text: As the tables have it.
+        form: How it may stand in an answer: inflected as a noun or as an action, or just so.
+        stands_for: The value, or the text itself.
+        is_claim: Whether it claims that value, beside showing it.
+        beside: See `Phrase`.
+    """
+
+    text: str
+    form: Literal["noun", "action", "fixed"]
+    stands_for: str
+    is_claim: bool = True
+    beside: str = ""
+
+
+class PhraseBook:
+    """All phrases by their first words; those of a word are made when they are asked for, since most never are.
 
     Args:
         values: Vocabulary → its values, as EmoSet spells them.
         words: `data/grounding_words.toml`.
     """
-    shows = _Shows(words["kinds"], words["shown_by"])
-    made = _Making(words["unclaimed"], words["after_determiner"])
+
+    def __init__(self, values: Mapping[str, Sequence[str]], words: Mapping[str, Any]) -> None:
+        self._shows = _Shows(words["kinds"], words["shown_by"])
+        self._unclaimed = {form for text in words["unclaimed"] for form in _forms(text)}
+        self._after_determiner = {form for text in words["after_determiner"] for form in _forms(text)}
+        self._excepted = [_words(text) for text in words["phrases"]]
+        self._entries: dict[str, list[_Entry]] = defaultdict(list)
+        for entry in _entries(values, words, self._shows.words):
+            for first in _firsts(entry):
+                self._entries[first].append(entry)
+        self.firsts = frozenset([*self._entries, *(words[0] for words in self._excepted)])
+
+    def of(self, first: str) -> Iterator[Phrase]:
+        """Yield each phrase that begins with a word once, with all that it claims and shows."""
+        made = _Making(first, self._unclaimed, self._after_determiner)
+        for entry in self._entries.get(first, ()):
+            value = entry.stands_for if entry.is_claim else ""
+            if entry.form == "fixed":
+                made.add(iter([_words(entry.text)]), [entry.stands_for], value, beside=entry.beside)
+                continue
+            shown = self._shows.of(entry.stands_for, entry.text)
+            if entry.form == "noun":
+                made.add(_forms(entry.text), shown, value)
+            else:
+                claims, others, gap = _action_forms(entry.text)
+                made.add(claims, shown, value, gap=gap)
+                made.add(others, shown, gap=gap)
+        yield from made.phrases(excepted=self._excepted)
+
+
+def _entries(
+    values: Mapping[str, Sequence[str]], words: Mapping[str, Any], showing: Iterable[str]
+) -> Iterator[_Entry]:
+    said = words["said"]
     for value in map(value_name, [*values["scene"], *values["object"]]):
-        for text in (value, *words["said"].get(value, ())):
-            made.add(_forms(text), shows.of(value, text), value)
+        for text in (value, *said.get(value, ())):
+            yield _Entry(text, "noun", value)
     for value in map(value_name, values["human_action"]):
-        for text in (value, *words["said"].get(value, ())):
-            claims, others, gap = _action_forms(text)
-            shown = shows.of(value, text)
-            made.add(claims, shown, value, gap=gap)
-            made.add(others, shown, gap=gap)
+        for text in (value, *said.get(value, ())):
+            yield _Entry(text, "action", value)
     for face, table in words["faces"].items():
         name = FACE + face
-        made.add(map(_words, table["adjectives"]), [name], name, beside="face")
-        made.add(map(_words, table["verbs"]), [name], name)
-        made.add(map(_words, [*table["shown_by"], face]), [name])
-    for text in shows.words:
-        made.add(_forms(text), shows.of(text))
-    yield from made.phrases(excepted=map(_words, words["phrases"]))
+        for text in table["adjectives"]:
+            yield _Entry(text, "fixed", name, beside="face")
+        for text in table["verbs"]:
+            yield _Entry(text, "fixed", name)
+        for text in (*table["shown_by"], face):
+            yield _Entry(text, "fixed", name, is_claim=False)
+    for text in showing:
+        yield _Entry(text, "noun", text, is_claim=False)
+
+
+def _firsts(entry: _Entry) -> set[str]:
+    """Return the words with which a text may begin in an answer."""
+    first, *rest = _words(entry.text)
+    if entry.form == "action":
+        return _verb_forms(first)
+    if entry.form == "fixed" or rest:
+        return {first}
+    return {form for (form,) in _forms(first)}
 
 
 class _Making:
-    """Phrases in the making: several values may give the same words."""
+    """Phrases of one first word in the making: several values may give the same words."""
 
-    def __init__(self, unclaimed: Sequence[str], after_determiner: Sequence[str]) -> None:
-        self._unclaimed = {form for text in unclaimed for form in _forms(text)}
-        self._after_determiner = {form for text in after_determiner for form in _forms(text)}
+    def __init__(self, first: str, unclaimed: Set[_Words], after_determiner: Set[_Words]) -> None:
+        self._first = first
+        self._unclaimed = unclaimed
+        self._after_determiner = after_determiner
         self._values: dict[tuple[_Words, int], set[str]] = defaultdict(set)
         self._shows: dict[tuple[_Words, int], set[str]] = defaultdict(set)
         self._beside: dict[tuple[_Words, int], set[str]] = defaultdict(set)
@@ -118,16 +181,19 @@ class _Making:
         gap: int = 0,
     ) -> None:
         for words in forms:
+            if words[0] != self._first:
+                continue
             key = (words, gap)
             self._shows[key].update(shown)
             if value and words not in self._unclaimed:
                 self._values[key].add(value)
                 self._beside[key].add("determiner" if words in self._after_determiner else beside)
 
-    def phrases(self, excepted: Iterator[_Words]) -> Iterator[Phrase]:
+    def phrases(self, excepted: Iterable[_Words]) -> Iterator[Phrase]:
         nothing: frozenset[str] = frozenset()
         for words in excepted:
-            yield Phrase(words, 0, nothing, frozenset(self._shows.pop((words, 0), nothing)), "never")
+            if words[0] == self._first:
+                yield Phrase(words, 0, nothing, frozenset(self._shows.pop((words, 0), nothing)), "never")
         for (words, gap), shown in self._shows.items():
             values = self._values.get((words, gap))
             # Where one of several values needs nothing beside it, the words claim it anywhere.
@@ -168,7 +234,7 @@ def _inverted(table: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
 
 
 def _words(text: str) -> _Words:
-    return tuple(Text(text).words)
+    return tuple(words_of(text.lower()))
 
 
 def _forms(text: str) -> Iterator[_Words]:
@@ -192,13 +258,19 @@ def _action_forms(text: str) -> tuple[Iterator[_Words], Iterator[_Words], int]:
     "plays a guitar" claims "playing guitar", but a verb alone counts only as "singing": "drinks" may be a thing.
     """
     verb, *rest = (word for word in _words(text) if word not in ("a", "an", "the", "or"))
-    if not verb.endswith("ing") or len(verb) < 5:
+    others = _verb_forms(verb) - {verb}
+    if not others:
         return iter([(verb, *rest)]), iter(()), 0
-    stem = verb.removesuffix("ing")
-    others = {stem + ending for ending in ("", "s", "e", "es", "ed")}
-    if stem[-1] == stem[-2]:
-        others |= {stem[:-1], stem[:-1] + "s"}
     if not rest:
         return iter([(verb,)]), ((form,) for form in others), 0
     ends = list(_forms(" ".join(rest)))
     return ((form, *end) for form in (verb, *others) for end in ends), iter(()), _GAP
+
+
+def _verb_forms(verb: str) -> set[str]:
+    """Return a verb in "ing" with its other forms; forms that do not exist do no harm."""
+    if not verb.endswith("ing") or len(verb) < 5:
+        return {verb}
+    stem = verb.removesuffix("ing")
+    forms = {verb, *(stem + ending for ending in ("", "s", "e", "es", "ed"))}
+    return forms | {stem[:-1], stem[:-1] + "s"} if stem[-1] == stem[-2] else forms

@@ -22,25 +22,14 @@ _REFUSAL: Final = re.compile(
     r"(?:image|picture|photo|photograph|attachment)s?\b(?! (?:frame|of))"
     r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
     r"|as an? (?:visual|virtual|text-based) (?:ai|assistant|(?:language )?model)\b"
-    r"|i do(?:n['’]t| not) have (?:access|the ability)"
-    r"|no image (?:was|has been|is) (?:provided|attached|given))"
+    r"|i do(?:n['’]t| not) have (?:access|the ability)\b"
+    r"|no image (?:was|has been|is) (?:provided|attached|given)\b)"
 )
-# One of these is in whatever the pattern finds. Looking for them first costs a tenth of the pattern.
-_HINTS: Final = (
-    "sorry",
-    "afraid",
-    "unable",
-    "not able",
-    "cannot",
-    "can't",
-    "can’t",
-    " ai",
-    " model",
-    "assistant",
-    "artificial",
-    "have access",
-    "the ability",
-    "no image",
+# One of these words is in whatever the pattern finds; "can't" is two.
+_WORDS: Final = frozenset(
+    """
+    sorry afraid cannot t unable able ai artificial model assistant access ability provided attached given
+    """.split()  # noqa: SIM905 - shorter than a list of literals
 )
 
 
@@ -49,7 +38,7 @@ def check(answer: Answer, settings: Refusal) -> Iterator[Fault]:
     if answer.completion.finish_reason == "content_filter":
         yield Fault("the provider's content filter stopped the answer")
         return
-    if not answer.has_any(_HINTS):
+    if _WORDS.isdisjoint(answer.words):
         return
     for turn in answer.said:
         for lower in (turn.answer.lower, turn.question.lower):
@@ -60,5 +49,5 @@ def check(answer: Answer, settings: Refusal) -> Iterator[Fault]:
 
 def refusal_in(lower: str) -> str | None:
     """Return the words of a text, given in lower case, by which a model declines."""
-    found = _REFUSAL.search(lower) if any(hint in lower for hint in _HINTS) else None
+    found = _REFUSAL.search(lower)
     return found.group() if found else None

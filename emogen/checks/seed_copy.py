@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from emogen.checks import Answer, Example, Fault, Score, Text
+from emogen.checks import Answer, Example, Fault, Said, Score, words_of
 from emogen.checks.settings import SeedCopy
 from emogen.errors import shorten
 from emogen.schemas import ImageRecord
@@ -44,7 +45,7 @@ def check(answer: Answer, settings: SeedCopy) -> Iterator[Fault | Score]:
     if not answer.examples:
         return
     length, most = settings.run_words, 0
-    for turn in answer.said if _has_any(answer, length) else ():
+    for turn in _with_runs(answer, length):
         repeated = [
             stretch
             for part in (turn.question, turn.answer)
@@ -59,13 +60,24 @@ def check(answer: Answer, settings: SeedCopy) -> Iterator[Fault | Score]:
     yield Score(most)
 
 
-def _has_any(answer: Answer, length: int) -> bool:
-    """Whether a run of an example may be in the answer: mostly there is none, and this finds it out in one go."""
+def _with_runs(answer: Answer, length: int) -> Iterator[Said]:
+    """Yield the turns that have a run of an example which says something.
+
+    Mostly there is none, and this finds it out in one go.
+    """
     words: list[str] = []
+    ends: list[int] = []
     for turn in answer.said:
         # What stands between is no word, so that no run goes from one text into the next.
         words += [*turn.question.words, "", *turn.answer.words, ""]
-    return any(True for example in answer.examples for _ in _places(words, example, length))
+        ends.append(len(words))
+    found = {
+        bisect(ends, begin)
+        for example in answer.examples
+        for begin in _places(words, example, length)
+        if any(map(_says_something, words[begin : begin + length]))
+    }
+    return (answer.said[number] for number in sorted(found))
 
 
 def _places(words: Sequence[str], example: Example, length: int) -> Iterator[int]:
@@ -97,6 +109,9 @@ def _source(run: tuple[str, ...], examples: Sequence[Example]) -> str:
 
 def _without_support(stretches: Sequence[Sequence[str]], record: ImageRecord) -> list[str]:
     """Return the words that say something of a picture, and not of this one."""
+    said = [word for stretch in stretches for word in stretch if _says_something(word)]
+    if not said:
+        return said
     known = record.attributes
     told = [record.caption, known.scene, *known.object, known.facial_expression, known.human_action]
     told += [record.emotion, *record.labels]
@@ -104,10 +119,9 @@ def _without_support(stretches: Sequence[Sequence[str]], record: ImageRecord) ->
         _BRIGHTNESS if known.brightness is not None else "",
         _COLORFULNESS if known.colorfulness is not None else "",
     ]
-    supported = {word[:STEM] for text in told if text for word in Text(text).words}
-    return [
-        word
-        for stretch in stretches
-        for word in stretch
-        if len(word) > SHORT and word not in _SAYS_NOTHING and word[:STEM] not in supported
-    ]
+    supported = {word[:STEM] for word in words_of("\n".join(filter(None, told)).lower())}
+    return [word for word in said if word[:STEM] not in supported]
+
+
+def _says_something(word: str) -> bool:
+    return len(word) > SHORT and word not in _SAYS_NOTHING

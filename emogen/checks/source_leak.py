@@ -16,8 +16,9 @@ _LEAK: Final = re.compile(
     r"|\battributes? (?:list|provided|given|mention\w*|indicate\w*|say\w*|show\w*)"
     r"|\bcaption (?:says|states|mentions|describes|indicates|reads)"
     r"|\bbased on the (?:given|provided) (?:information|description|details|context|data)\b"
-    r"|\b(?:emotion|brightness|colou?rfulness) (?:label|attribute|class|score|value)s?\b"
-    r"|\b(?:brightness|colou?rfulness)\W{0,3}(?:(?:is|of|at|level|value|score|rating|being|about|=|:)\W{0,3}){0,4}"
+    r"|\b(?:emotion|brightness|colou?rfulness) (?:labels?|attributes?|class(?:es)?|scores?|values?)\b"
+    r"|\b(?:brightness|colou?rfulness)(?![^\W\d_])\W{0,3}"
+    r"(?:(?:is|of|at|level|value|score|rating|being|about|=|:)\W{0,3}){0,4}"
     r"(?:[01]?\.\d|[01]\b|\d{1,3} ?(?:%|percent))"
     r"|\b[01]\.\d{1,2} (?:in |for |of )?(?:brightness|colou?rfulness)\b"
     # A jar may be labelled; a picture is so only in a data set.
@@ -28,31 +29,19 @@ _LEAK: Final = re.compile(
     r"|\bthe (?:\w+ )?(?:mention|description)s? of\b"
     r"|\bthe reader\b"
 )
-# One of these is in whatever the pattern finds. Looking for them first costs a tenth of the pattern.
-_HINTS: Final = (
-    "caption",
-    "attribute",
-    "metadata",
-    "annotat",
-    "based on the",
-    "emotion ",
-    "brightness",
-    "rfulness",
-    "labelled",
-    "labeled",
-    "tagged",
-    "described",
-    "mention",
-    "specified",
-    "stated",
-    "description",
-    "reader",
+# One of these words is in whatever the pattern finds.
+_WORDS: Final = frozenset(
+    """
+    caption captions attribute attributes metadata annotation annotations based label labels class classes score
+    scores value values brightness colorfulness colourfulness labelled labeled annotated tagged described mentioned
+    specified stated mention mentions description descriptions reader
+    """.split()  # noqa: SIM905 - shorter than a list of literals
 )
 
 
 def check(answer: Answer, settings: SourceLeak) -> Iterator[Fault]:
     """The text speaks of the caption, the attributes or their numbers instead of the picture."""
-    if not answer.has_any(_HINTS):
+    if _WORDS.isdisjoint(answer.words):
         return
     for turn in answer.said:
         for part, lower in (("question", turn.question.lower), ("answer", turn.answer.lower)):

@@ -10,7 +10,7 @@ from typing import Final
 from emogen.checks import Answer, Fault, Said, Score, Text
 from emogen.checks.phrases import FACE, VocabularyName
 from emogen.checks.settings import Ungrounded
-from emogen.checks.vocabulary import Mention, shown_by, vocabulary
+from emogen.checks.vocabulary import Mention, Phrases, mentions, shown_by, vocabulary
 from emogen.schemas import ImageRecord, TurnKind
 
 __all__ = ["check"]
@@ -64,10 +64,11 @@ def check(answer: Answer, settings: Ungrounded) -> Iterator[Fault | Score]:
     evidence = _evidence(answer.record)
     shown = shown_by(evidence)
     wanted = _values_of(settings.vocabularies)
+    claimable = vocabulary().claims(answer.words)
     claims = unsupported = 0
     for turn in answer.said:
         missing: list[str] = []
-        for mention, text in _mentions(turn):
+        for mention, text in _mentions(turn, claimable):
             if mention.values.isdisjoint(wanted):
                 continue
             said = text.words[mention.begin : mention.end]
@@ -100,13 +101,13 @@ def _is_derived(word: str, evidence: str) -> bool:
     return word in evidence and re.search(rf"\b{word}(?:ing|ers?|ed|ists?|y)\b", evidence) is not None
 
 
-def _mentions(turn: Said) -> Iterator[tuple[Mention, Text]]:
-    texts = [turn.answer]
+def _mentions(turn: Said, claimable: Phrases) -> Iterator[tuple[Mention, Text]]:
+    for mention in mentions(turn.answer.words, claimable):
+        yield mention, turn.answer
     # "Is there a dog?" "Yes." says that there is one.
     if turn.answer.lower.startswith("yes") and _IS_THERE.match(turn.question.lower):
-        texts.append(Text(_ANY.sub("a", turn.question.lower)))
-    for text in texts:
-        for mention in vocabulary().mentions(text.words):
+        text = Text(_ANY.sub("a", turn.question.lower))
+        for mention in mentions(text.words, vocabulary().claims(frozenset(text.words))):
             yield mention, text
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
-from emogen.checks import Text
-from emogen.checks.phrases import FACE, VOCABULARIES, Phrase, VocabularyName, phrases, value_name
+from emogen.checks import words_of
+from emogen.checks.phrases import FACE, VOCABULARIES, Phrase, PhraseBook, VocabularyName, value_name
 from emogen.resources import data_file
 
-__all__ = ["Mention", "Vocabulary", "shown_by", "vocabulary"]
+__all__ = ["Mention", "Vocabulary", "mentions", "shown_by", "vocabulary"]
 
 _DETERMINERS: Final = frozenset(
     """
@@ -39,6 +38,8 @@ class Mention(NamedTuple):
 
 # A phrase, and its words behind the first, all of which must be in a text before the phrase is looked for.
 _Start = tuple[frozenset[str], Phrase]
+# First word → phrases, the longest first.
+Phrases = Mapping[str, Sequence[Phrase]]
 
 
 class Vocabulary:
@@ -47,46 +48,64 @@ class Vocabulary:
     def __init__(self, values: Mapping[str, Sequence[str]], words: Mapping[str, Any]) -> None:
         self._values = {name: frozenset(map(value_name, values[name])) for name in VOCABULARIES}
         self._values["facial_expression"] = frozenset(FACE + value for value in values["facial_expression"])
-        starts: dict[str, list[_Start]] = defaultdict(list)
-        for phrase in phrases(values, words):
-            starts[phrase.words[0]].append((frozenset(phrase.words[1:]), phrase))
-        # The longest first.
-        self._starts = {
-            word: sorted(found, key=lambda it: -len(it[1].words)) for word, found in starts.items()
-        }
-        self._firsts = frozenset(starts)
+        self._book = PhraseBook(values, words)
+        self._claims: dict[str, list[_Start]] = {}
+        self._shows: dict[str, list[_Start]] = {}
 
     def values(self, names: Sequence[VocabularyName]) -> frozenset[str]:
         """Return the values of several vocabularies."""
         return frozenset().union(*(self._values[name] for name in names))
 
-    def mentions(self, words: Sequence[str]) -> Iterator[Mention]:
-        """Yield what a text may claim, the longest phrase at each place."""
-        present = frozenset(words)
-        firsts = self._firsts & present
-        free = 0
-        for begin in [place for place, word in enumerate(words) if word in firsts] if firsts else ():
-            if begin < free:
-                continue
-            for rest, phrase in self._starts[words[begin]]:
-                if rest <= present and (phrase.values or phrase.beside) and (end := phrase.end(words, begin)):
-                    # What an action is done with is looked at, too.
-                    free = begin + 1 if phrase.gap else end
-                    if _is_claim(phrase, words, begin, end):
-                        yield Mention(begin, end, phrase.values)
-                    break
+    def claims(self, words: Set[str]) -> Phrases:
+        """Return the phrases that may claim something and are made of these words alone."""
+        return self._made_of(words, self._claims)
 
     def shown(self, text: str) -> frozenset[str]:
         """Return the values that a text, a caption say, supports."""
-        words = Text(text).words
-        present = frozenset(words)
-        firsts = self._firsts & present
+        words = words_of(text.lower())
         found: set[str] = set()
-        for begin, word in enumerate(words):
-            for rest, phrase in self._starts[word] if word in firsts else ():
-                if rest <= present and phrase.end(words, begin):
+        for first, started in self._made_of(frozenset(words), self._shows).items():
+            places = [place for place, word in enumerate(words) if word == first]
+            for phrase in started:
+                if any(phrase.end(words, begin) for begin in places):
                     found |= phrase.shows
         return frozenset(found)
+
+    def _made_of(self, words: Set[str], starts: dict[str, list[_Start]]) -> Phrases:
+        made: dict[str, list[Phrase]] = {}
+        for first in self._book.firsts & words:
+            if first not in starts:
+                self._look_up(first)
+            if found := [phrase for rest, phrase in starts[first] if rest <= words]:
+                made[first] = found
+        return made
+
+    def _look_up(self, first: str) -> None:
+        """Take the phrases of a first word from the book."""
+        phrases = sorted(self._book.of(first), key=lambda phrase: -len(phrase.words))
+        starts = [(frozenset(phrase.words[1:]), phrase) for phrase in phrases]
+        self._claims[first] = [start for start in starts if start[1].values or start[1].beside]
+        self._shows[first] = [start for start in starts if start[1].shows]
+
+
+def mentions(words: Sequence[str], claims: Phrases) -> Iterator[Mention]:
+    """Yield what a text may claim, the longest phrase at each place.
+
+    Args:
+        words: The text's.
+        claims: `Vocabulary.claims` of these words, and perhaps of more.
+    """
+    free = 0
+    for begin in [place for place, word in enumerate(words) if word in claims] if claims else ():
+        if begin < free:
+            continue
+        for phrase in claims[words[begin]]:
+            if end := phrase.end(words, begin):
+                # What an action is done with is looked at, too.
+                free = begin + 1 if phrase.gap else end
+                if _is_claim(phrase, words, begin, end):
+                    yield Mention(begin, end, phrase.values)
+                break
 
 
 @cache

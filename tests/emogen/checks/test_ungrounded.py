@@ -10,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emogen.checks import Answer, Fault, Score, Text
-from emogen.checks.phrases import VOCABULARIES, phrases, value_name
+from emogen.checks.phrases import VOCABULARIES, PhraseBook, value_name
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.checks.ungrounded import check
-from emogen.checks.vocabulary import vocabulary
+from emogen.checks.vocabulary import mentions, vocabulary
 from emogen.resources import data_file
 from emogen.schemas import Attributes, Completion, ImageRecord, Turn, TurnKind
 
 VALUES = tomllib.loads(data_file("emoset_vocabularies.toml").read_text(encoding="utf-8"))
 WORDS = tomllib.loads(data_file("grounding_words.toml").read_text(encoding="utf-8"))
-PHRASES = list(phrases(VALUES, WORDS))
+BOOK = PhraseBook(VALUES, WORDS)
+PHRASES = [phrase for first in BOOK.firsts for phrase in BOOK.of(first)]
 NAMES = {value_name(value) for name in VOCABULARIES for value in VALUES[name]}
 PEOPLE = """
     man men woman women boy boys girl girls child children kid kids baby babies person people crowd couple family
@@ -242,5 +243,5 @@ def test_whatever_is_said_of_itself_is_supported(words: list[str]) -> None:
     """A text supports everything that it mentions itself."""
     text = " ".join(words)
     shown = vocabulary().shown(text)
-    for mention in vocabulary().mentions(words):
+    for mention in mentions(words, vocabulary().claims(frozenset(words))):
         assert mention.values & shown
