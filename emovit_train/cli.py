@@ -10,6 +10,7 @@ import typer
 from emogen.errors import InputError
 from emogen.terminal import Version, run_app
 from emovit_train.cli_datasets import datasets
+from emovit_train.cli_evaluate import evaluate
 from emovit_train.cli_score import compare, score
 from emovit_train.cli_train import train
 from emovit_train.cli_weights import add_commands
@@ -31,14 +32,6 @@ app = typer.Typer(
 
 app.add_typer(datasets)
 
-Images = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of the photographs. Default: as the run's manifest says, else the data's folder."
-    ),
-]
-
-
 Device = Annotated[str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, or cuda.")]
 
 
@@ -48,49 +41,9 @@ def program(version: Version = False) -> None:
 
 
 app.command()(train)
+app.command()(evaluate)
 app.command()(score)
 app.command()(compare)
-
-
-@app.command()
-def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="Folder written by `emovit_train train`.")],
-    data: Annotated[
-        Path, typer.Argument(help="A run folder, samples.jsonl or records.jsonl, or a data set (--as).")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the results. Default: a folder inside CHECKPOINT.")
-    ] = None,
-    images: Images = None,
-    untuned: Annotated[bool, typer.Option(help="Score the model as it was before tuning.")] = False,
-    as_: Annotated[
-        str | None, typer.Option("--as", help="DATA is this data set; see `emovit_train datasets list`.")
-    ] = None,
-    task: Annotated[str | None, typer.Option(help="Its labels. Default: the data set's first task.")] = None,
-    split: Annotated[str, typer.Option(help="Of the data set: train, val, test, or all.")] = "test",
-    answers: Annotated[
-        bool, typer.Option(help="Let the model answer freely, too; `score` reads it.")
-    ] = False,
-    device: Device = "auto",
-) -> None:
-    """Rank the emotion labels of every record, and compare with majority and chance."""
-    from emovit_train.console import show_evaluation
-    from emovit_train.evaluation.evaluate import evaluate as run
-
-    folder = out or checkpoint / ("evaluation-untuned" if untuned else "evaluation")
-    result, _ = run(
-        checkpoint,
-        data,
-        out=folder,
-        images=images,
-        untuned=untuned,
-        answers=answers,
-        dataset=as_,
-        task=task,
-        split=split,
-        device=device,
-    )
-    show_evaluation(result, folder)
 
 
 @app.command()

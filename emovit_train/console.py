@@ -61,14 +61,28 @@ def show_report(report: TrainReport, out: Path) -> None:
 
 def show_evaluation(result: Evaluation, folder: Path) -> None:
     """Print the scores of each group beside its baselines."""
-    state = "before tuning" if result.untuned else "tuned"
-    say(f"{state:24}{'n':>5}{'accuracy':>10}{'by mean':>9}{'macro-F1':>10}{'majority':>10}{'random':>8}")
-    for group, score in result.splits.items():
-        heading = "training images" if result.untuned and group == "memorised" else group
-        say(
-            f"{heading:24}{score.n:5}{score.accuracy_sum:10.2f}{score.accuracy_mean:9.2f}"
-            f"{score.macro_f1_sum:10.2f}{score.majority:10.2f}{score.random:8.2f}"
-        )
+    width = max(24, *(len(group) + 2 for group in result.splits)) if result.splits else 24
+    untuned = result.predictor.get("untuned", False)
+    heads = {
+        "accuracy_sum": "by sum",
+        "accuracy_mean": "by mean",
+        "accuracy_strict": "strict",
+        "accuracy_lenient": "lenient",
+        "unknown": "unknown",
+        "majority": "majority",
+        "random": "random",
+    }
+    scores = {group: score.model_dump() for group, score in result.splits.items()}
+    heads = {
+        name: head
+        for name, head in heads.items()
+        if any(score[name] is not None for score in scores.values())
+    }
+    say(f"{result.model:{width}}{'n':>6}" + "".join(f"{head:>10}" for head in heads.values()))
+    for group, score in scores.items():
+        heading = group.replace("memorised", "training images") if untuned else group
+        cells = (f"{score[name]:10.2f}" if score[name] is not None else " " * 10 for name in heads)
+        say(f"{heading:{width}}{score['n']:6}" + "".join(cells))
     say(f"saved {folder}")
 
 

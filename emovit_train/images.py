@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-__all__ = ["Preprocessing", "check_images", "random_crop"]
+__all__ = ["Preprocessing", "check_images", "check_present", "random_crop"]
 
 SHOWN = 3
 # Of LAVIS' training processor: share of the photograph that a crop keeps, and width by height.
@@ -91,6 +91,26 @@ def random_crop(width: int, height: int, rng: random.Random) -> tuple[int, int, 
     return (width - across) // 2, (height - down) // 2, across, down
 
 
+def check_present(
+    paths: Iterable[Path], *, remedy: str = "Name the folder that they lie in: --images DIR"
+) -> None:
+    """Make sure that every photograph is there.
+
+    Args:
+        paths: The photographs.
+        remedy: What to do about missing ones.
+
+    Raises:
+        InputError: some are missing; names the first few and their number.
+    """
+    wanted = sorted(set(paths))
+    missing = [path for path in wanted if not path.is_file()]
+    if missing:
+        first = ", ".join(str(path) for path in missing[:SHOWN])
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        raise InputError(f"{len(missing)} of {len(wanted)} images are missing: {first}{more}", remedy=remedy)
+
+
 def check_images(
     paths: Iterable[Path], *, remedy: str = "Name the folder that they lie in: --images DIR"
 ) -> None:
@@ -104,13 +124,6 @@ def check_images(
         InputError: some are missing (the first few and their number), or one is corrupt.
     """
     wanted = sorted(set(paths))
-    missing = [path for path in wanted if not path.is_file()]
-    if missing:
-        first = ", ".join(str(path) for path in missing[:SHOWN])
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-        raise InputError(
-            f"{len(missing)} of {len(wanted)} images are missing: {first}{more}",
-            remedy=remedy,
-        )
+    check_present(wanted, remedy=remedy)
     for path in wanted:
         read_rgb(path)

@@ -1,38 +1,25 @@
-"""Ranks the labels of every record, and scores what was trained on apart from what was not."""
+"""Asks a model about the images of a data set, and scores what was trained on apart from what was not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from emogen.atomic import writable_folder, write_text
-from emogen.protocol import categorical_answer, categorical_question
-from emogen.schemas import ImageRecord
-from emogen.terminal import note, progress
-from emovit_train.checkpoint import load_checkpoint, read_config
-from emovit_train.evaluation.items import Chosen, choose_images
+from emogen.atomic import write_text
+from emovit_train.evaluation.answers import UNKNOWN
+from emovit_train.evaluation.instructions import Instruction, read_instructions
+from emovit_train.evaluation.items import Chosen
 from emovit_train.evaluation.metrics import accuracy, macro_f1, majority_share
-from emovit_train.evaluation.predictions import Prediction, Ranking, read_answer
-from emovit_train.features import encode_views, view_pixels
-from emovit_train.fingerprint import sha256_file
-from emovit_train.images import check_images
-from emovit_train.objective import asked_of
-from emovit_train.precision import best_device
-from emovit_train.predict import generate, rank
+from emovit_train.evaluation.predicting import predict_chosen
+from emovit_train.evaluation.predictions import Prediction
+from emovit_train.evaluation.predictors import Predictor
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from emovit_train.model import Assembly
-
-__all__ = ["EVALUATION", "PREDICTIONS", "Evaluation", "SplitScore", "evaluate", "score_splits"]
+__all__ = ["EVALUATION", "Evaluation", "SplitScore", "evaluate", "score_splits"]
 
 EVALUATION: Final = "evaluation.json"
-PREDICTIONS: Final = "predictions.jsonl"
-Group = Literal["memorised", "held-out val", "held-out test", "held-out"]
 
 
 class _Frozen(BaseModel):
@@ -40,23 +27,31 @@ class _Frozen(BaseModel):
 
 
 class SplitScore(_Frozen):
-    """How well one group was answered; all scores are shares, 0 to 1.
+    """How well one group was answered; all scores are shares, 0 to 1, and None where nothing was read that way.
 
     Attributes:
-        n: Records.
+        n: Images.
         accuracy_sum: Ranked by sum.
         accuracy_mean: Ranked by mean.
+        accuracy_strict: Answers read strictly.
+        accuracy_lenient: Answers read leniently.
         macro_f1_sum: Ranked by sum, over labels that are true or predicted.
         macro_f1_mean: Ranked by mean.
-        majority: Baseline: always the most frequent label of these records.
+        macro_f1_lenient: Answers read leniently; `unknown` is a label that is never true.
+        unknown: Share of the answers that say no label, read leniently.
+        majority: Baseline: always the most frequent label of these images.
         random: Baseline: a label drawn at random.
     """
 
     n: int
-    accuracy_sum: float
-    accuracy_mean: float
-    macro_f1_sum: float
-    macro_f1_mean: float
+    accuracy_sum: float | None = None
+    accuracy_mean: float | None = None
+    accuracy_strict: float | None = None
+    accuracy_lenient: float | None = None
+    macro_f1_sum: float | None = None
+    macro_f1_mean: float | None = None
+    macro_f1_lenient: float | None = None
+    unknown: float | None = None
     majority: float
     random: float
 
@@ -65,158 +60,84 @@ class Evaluation(_Frozen):
     """The result as written to `evaluation.json`.
 
     Attributes:
-        checkpoint: The checkpoint's folder.
-        untuned: Whether the trained parts were left in their starting state.
-        data: What was read.
-        splits: Group → score.
+        model: Who was asked.
+        predictor: All that decides its answers, see `Predictor.identity`.
+        dataset: Data set and task, or `records`.
+        splits: Group → score; of several instructions, `group, instruction` → score, of an order of
+            the options `group, instruction, order 1`.
+        failed: Questions that have no answer yet.
     """
 
-    checkpoint: str
-    untuned: bool
-    data: str
+    model: str
+    predictor: dict[str, Any]
+    dataset: str
     splits: dict[str, SplitScore]
+    failed: int = 0
 
 
 def evaluate(
-    checkpoint: Path,
-    data: Path,
+    predictor: Predictor,
+    chosen: Chosen,
     *,
     out: Path,
-    images: Path | None = None,
-    untuned: bool = False,
+    instructions: Sequence[Instruction] = (),
     answers: bool = False,
-    dataset: str | None = None,
-    task: str | None = None,
-    split: str = "test",
-    device: str = "auto",
+    ranking: bool = True,
+    overwrite: bool = False,
 ) -> tuple[Evaluation, list[Prediction]]:
-    """Rank the labels of every labelled record, and write `predictions.jsonl` and `evaluation.json` into `out`.
+    """Ask about every image, and write `predictions.jsonl` and `evaluation.json` into `out`.
+
+    What `out` holds of the same predictor is not asked again.
 
     Args:
-        checkpoint: A folder written by `train`.
-        data: A run folder, `samples.jsonl` or `records.jsonl`; the folder of a data set where `dataset` is given.
+        predictor: Who is asked.
+        chosen: The images.
         out: Folder for the results.
-        images: Folder of the photographs; see `emovit_train.data.image_root`.
-        untuned: Score the assembly before tuning.
-        answers: Let the model answer freely, too.
-        dataset: Name of the data set, see `emovit_train.evaluation.datasets`.
-        task: Its labels; its first task by default.
-        split: Of the data set.
-        device: See `emovit_train.precision.best_device`.
+        instructions: How it is asked; by default as in tuning.
+        answers: Let a model that ranks answer freely, too.
+        ranking: Rank the labels, where the model can.
+        overwrite: Throw away what `out` holds.
 
     Raises:
-        InputError: the checkpoint, the data, a photograph or the device cannot be used.
+        InputError: an image cannot be used, or `out` holds another predictor's answers.
+        EmovitError: no further question can be answered; what was is kept.
     """
-    where = best_device(device)
-    config = read_config(checkpoint)
-    chosen = choose_images(data, images, dataset, task, split)
-    records = chosen.records
-    check_images(path for _, path in records)
-    writable_folder(out)
-    model = load_checkpoint(checkpoint, untuned=untuned, device=where)
-    _note_captions(model, [record for record, _ in records])
-    name = f"{checkpoint.name}{', untuned' if untuned else ''}"
-    predictions = []
-    with progress("evaluating", len(records)) as advance:
-        for (record, path), seen in zip(records, _plain_features(model, records), strict=True):
-            predictions.append(
-                _predict(
-                    model,
-                    seen[None],
-                    record,
-                    path,
-                    frozenset(config.trained_images),
-                    name,
-                    chosen,
-                    answers,
-                )
-            )
-            advance()
+    told = list(instructions) or read_instructions([])
+    predicted = predict_chosen(predictor, chosen, told, out, speak=answers, rank=ranking, overwrite=overwrite)
     result = Evaluation(
-        checkpoint=str(checkpoint), untuned=untuned, data=str(data), splits=score_splits(predictions)
-    )
-    write_text(out / PREDICTIONS, "".join(row.model_dump_json() + "\n" for row in predictions))
-    write_text(out / EVALUATION, result.model_dump_json(indent=2) + "\n")
-    return result, predictions
-
-
-def _note_captions(model: Assembly, records: Sequence[ImageRecord]) -> None:
-    without = sum(record.caption is None for record in records)
-    if model.spec.context == "caption" and without:
-        note(
-            f"this model was tuned with captions before its instructions, and {without} of {len(records)} records "
-            "have none"
-        )
-
-
-def _plain_features(model: Assembly, records: Sequence[tuple[ImageRecord, Path]]) -> Iterator[Tensor]:
-    """Yield the features (N, D) of each record's photograph: of a large data set, all at once find no room."""
-
-    def pixels(path: Path) -> Tensor:
-        return view_pixels(model.preprocessing, path, None)
-
-    return encode_views(model, [path for _, path in records], pixels)
-
-
-def _predict(
-    model: Assembly,
-    seen: Tensor,
-    record: ImageRecord,
-    path: Path,
-    trained: frozenset[str],
-    name: str,
-    chosen: Chosen,
-    answers: bool,
-) -> Prediction:
-    question = categorical_question(record.labels)
-    asked = asked_of(model, question, record.caption)
-    (ranked,) = rank(model, seen, [asked], [categorical_answer(label) for label in record.labels])
-    scores = dict(zip(record.labels, ranked, strict=True))
-    row = Prediction(
+        model=predictor.name,
+        predictor=dict(predictor.identity),
         dataset=chosen.dataset,
-        item_id=record.id,
-        image=str(path),
-        group=_group(record, sha256_file(path) in trained),
-        label=record.emotion,
-        labels=record.labels,
-        model=name,
-        instruction="categorical",
-        question=question,
-        answer=generate(model, seen, [asked])[0] if answers else None,
-        ranking=Ranking(
-            sums={label: score.log_prob_sum for label, score in scores.items()},
-            means={label: score.log_prob_mean for label, score in scores.items()},
-        ),
-        distribution=dict(votes) if (votes := chosen.votes.get(record.id)) else None,
+        splits=score_splits(predicted.rows),
+        failed=len(predicted.failures),
     )
-    return read_answer(row)
-
-
-def _group(record: ImageRecord, trained_on: bool) -> Group:
-    if trained_on:
-        return "memorised"
-    if record.split == "val":
-        return "held-out val"
-    return "held-out test" if record.split == "test" else "held-out"
+    write_text(out / EVALUATION, result.model_dump_json(indent=2) + "\n")
+    return result, predicted.rows
 
 
 def score_splits(predictions: Sequence[Prediction]) -> dict[str, SplitScore]:
-    """Return group → score, in the order in which the groups first come."""
+    """Return group → score, in the order in which the groups first come; see `Evaluation.splits`."""
+    several = len({(row.instruction, row.order) for row in predictions}) > 1
     groups: dict[str, list[Prediction]] = {}
-    for prediction in predictions:
-        groups.setdefault(prediction.group, []).append(prediction)
+    for row in predictions:
+        asked = f", {row.instruction}{f', order {row.order}' if row.order else ''}" if several else ""
+        groups.setdefault(row.group + asked, []).append(row)
     return {group: _score(rows) for group, rows in groups.items()}
 
 
 def _score(rows: Sequence[Prediction]) -> SplitScore:
     true = [str(row.label) for row in rows]
-    by_sum, by_mean = ([row.readings[way] for row in rows] for way in ("sum", "mean"))
+    read = [row.readings for row in rows]
+    # An earlier call may have wanted more of some images.
+    ways = [way for way in read[0] if all(way in each for each in read)]
+    by_way: Mapping[str, list[str]] = {way: [each[way] for each in read] for way in ways}
+    scores: dict[str, float] = {f"accuracy_{way}": accuracy(true, said) for way, said in by_way.items()}
+    scores |= {f"macro_f1_{way}": macro_f1(true, said) for way, said in by_way.items() if way != "strict"}
+    if "lenient" in by_way:
+        scores["unknown"] = by_way["lenient"].count(UNKNOWN) / len(rows)
     return SplitScore(
         n=len(rows),
-        accuracy_sum=accuracy(true, by_sum),
-        accuracy_mean=accuracy(true, by_mean),
-        macro_f1_sum=macro_f1(true, by_sum),
-        macro_f1_mean=macro_f1(true, by_mean),
         majority=majority_share(true),
         random=sum(1 / len(row.labels) for row in rows) / len(rows),
+        **scores,
     )

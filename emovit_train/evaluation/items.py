@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,13 @@ class Chosen:
     dataset: str
     records: list[tuple[ImageRecord, Path]]
     votes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def some(self, limit: int | None, seed: int | None = None) -> Chosen:
+        """Return the first `limit` images, or all; in an order drawn with `seed` where there is one."""
+        records = self.records
+        if seed is not None:
+            records = random.Random(f"images {seed}").sample(records, len(records))
+        return replace(self, records=records[:limit])
 
 
 def choose_images(data: Path, images: Path | None, name: str | None, task: str | None, split: str) -> Chosen:

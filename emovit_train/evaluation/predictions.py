@@ -31,6 +31,7 @@ class Prediction(_Frozen):
         dataset: Data set and task (`emotion6-6`), or `records`.
         item_id: The image's id there.
         image: Its file.
+        image_sha256: Of the file as it was shown; empty where nobody noted it.
         group: `memorised` if the model was trained on this photograph, whatever its split says.
         label: The true label; None where there is none (a tie of votes).
         labels: The options, as listed in the question.
@@ -62,6 +63,7 @@ class Prediction(_Frozen):
     ranking: Ranking | None = None
     distribution: dict[str, float] | None = None
     strata: dict[str, str] = {}
+    image_sha256: str = ""
 
     @property
     def readings(self) -> Mapping[str, str]:

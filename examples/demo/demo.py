@@ -84,8 +84,8 @@ def run_steps(out: Path) -> dict[str, Any]:
     steps.run("generate", "emogen", "generate", records, "--backend", "embedded", "--out", run)
     steps.run("export", "emogen", "export", run, "--format", "llava", "--out", out / "llava.json")
     steps.run("train", "emovit_train", "train", run, "--model", "nano", "--out", tuned)
-    steps.run("evaluate untuned", "emovit_train", "evaluate", tuned, records, "--untuned")
-    steps.run("evaluate", "emovit_train", "evaluate", tuned, records)
+    steps.run("evaluate untuned", "emovit_train", "evaluate", records, "--checkpoint", tuned, "--untuned")
+    steps.run("evaluate", "emovit_train", "evaluate", records, "--checkpoint", tuned)
     train = orjson.loads((tuned / "train.json").read_bytes())
     reloaded: dict[str, str] = {}
     for question in dict.fromkeys(answer["question"] for answer in train["answers"]):

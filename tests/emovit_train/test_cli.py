@@ -67,8 +67,8 @@ def test_train_evaluate_predict(tiny_folder: Path, run_folder: Path, tmp_path: P
     trained = call("train", run_folder, *told).output
     assert "6 about 3 images; 2 rows held out" in trained
     assert "unchanged" in trained
-    assert "memorised" in call("evaluate", out, run_folder).output
-    assert "training images" in call("evaluate", out, run_folder, "--untuned").output
+    assert "memorised" in call("evaluate", run_folder, "--checkpoint", out).output
+    assert "training images" in call("evaluate", run_folder, "--checkpoint", out, "--untuned").output
     assert (out / "evaluation" / "predictions.jsonl").exists()
     photo = run_folder / "photos" / "red.png"
     assert str(photo) in call("predict", photo, "--checkpoint", out, "--ask", "What?").output
@@ -128,7 +128,7 @@ def test_missing_and_corrupt_images(tiny_folder: Path, tmp_path: Path) -> None:
 def test_wrong_checkpoint_folder(run_folder: Path, tmp_path: Path) -> None:
     """A folder without a checkpoint is refused by every command that reads one."""
     photo = run_folder / "photos" / "red.png"
-    assert isinstance(error_of("evaluate", tmp_path, run_folder), InputError)
+    assert isinstance(error_of("evaluate", run_folder, "--checkpoint", tmp_path), InputError)
     assert "no checkpoint here" in str(error_of("predict", photo, "--checkpoint", tmp_path, "--ask", "What?"))
 
 

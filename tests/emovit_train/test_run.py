@@ -14,7 +14,9 @@ from emogen.errors import InputError, UnknownNameError
 from emogen.protocol import categorical_question
 from emovit_train.answering import Asked, show_answers
 from emovit_train.checkpoint import save_checkpoint
-from emovit_train.evaluation import evaluate as evaluation
+from emovit_train.evaluation.evaluate import evaluate
+from emovit_train.evaluation.items import choose_images
+from emovit_train.evaluation.predictors import open_predictor, tuned
 from emovit_train.ranks import Ranks
 from emovit_train.run import assemble, read_data
 from emovit_train.settings import TrainSettings
@@ -94,11 +96,11 @@ def test_captions_precede_what_is_learnt_and_asked(
 
     def rank(_model: Any, _seen: Any, questions: list[str], candidates: list[str]) -> Any:
         asked.extend(questions)
-        return [[evaluation_score(answer) for answer in candidates]]
+        return [[evaluation_score(answer) for answer in candidates] for _ in questions]
 
     monkeypatch.setattr("emovit_train.run.generate", generate)
     monkeypatch.setattr("emovit_train.predict.generate", generate)
-    monkeypatch.setattr(evaluation, "rank", rank)
+    monkeypatch.setattr(tuned, "rank", rank)
     run.answers()
     question = categorical_question(LABELS)
     assert asked == [
@@ -112,9 +114,8 @@ def test_captions_precede_what_is_learnt_and_asked(
     checkpoint.mkdir()
     save_checkpoint(checkpoint, run.model, [])
     asked.clear()
-    evaluation.evaluate(
-        checkpoint, captioned / "records.jsonl", out=tmp_path / "evaluated", images=captioned / "photos"
-    )
+    chosen = choose_images(captioned / "records.jsonl", captioned / "photos", None, None, "test")
+    evaluate(open_predictor("checkpoint", str(checkpoint)), chosen, out=tmp_path / "evaluated")
     assert sorted(asked)[0] == f"Context: All is blue. {question}"
     assert "1 of 4 records have none" in capsys.readouterr().err
     asked.clear()
