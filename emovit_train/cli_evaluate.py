@@ -50,7 +50,6 @@ def evaluate(
     order: Annotated[
         list[int] | None,
         typer.Option(
-            min=1,
             help="Seed: ask each instruction once more, with the options of each image in another order.",
         ),
     ] = None,

@@ -120,7 +120,7 @@ def score_splits(predictions: Sequence[Prediction]) -> dict[str, SplitScore]:
     several = len({(row.instruction, row.order) for row in predictions}) > 1
     groups: dict[str, list[Prediction]] = {}
     for row in predictions:
-        asked = f", {row.instruction}{f', order {row.order}' if row.order else ''}" if several else ""
+        asked = f", {row.instruction}{'' if row.order is None else f', order {row.order}'}" if several else ""
         groups.setdefault(row.group + asked, []).append(row)
     return {group: _score(rows) for group, rows in groups.items()}
 

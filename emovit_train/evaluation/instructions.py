@@ -24,17 +24,17 @@ class Instruction:
         name: As it is called in tables.
         text: What is asked, `{labels}` standing for the options; None is the question that tuning asks.
         answer: The answer that stands for a label when candidates are ranked, `{label}` standing for it.
-        order: 0 lists the options in their usual order; another number is the seed of an order for each image.
+        order: Seed of the options' order, another one for each image; None is the data set's own order.
     """
 
     name: str
     text: str | None
     answer: str
-    order: int = 0
+    order: int | None = None
 
     def labels(self, labels: Sequence[str], item_id: str) -> tuple[str, ...]:
         """Return the options in the order in which an image's question lists them."""
-        if self.order == 0:
+        if self.order is None:
             return tuple(labels)
         return tuple(random.Random(f"options {self.order} {item_id}").sample(labels, len(labels)))
 
@@ -95,7 +95,7 @@ def read_instructions(told: Sequence[str], orders: Sequence[int] = ()) -> list[I
 
     Args:
         told: As given; none is the categorical one.
-        orders: Seeds from 1; each instruction is asked once more under each, with the options in another order.
+        orders: Seeds; each instruction is asked once more under each, with the options in another order.
 
     Raises:
         UnknownNameError: there is no such instruction.

@@ -23,7 +23,7 @@ __all__ = ["PREDICTIONS", "PREDICTOR", "PredictionFile", "key_of", "open_predict
 PREDICTIONS: Final = "predictions.jsonl"
 PREDICTOR: Final = "predictor.json"
 
-Key = tuple[str, int, str]
+Key = tuple[str, int | None, str]
 _ELSEWHERE: Final = "Name another --out, or replace them with --overwrite."
 
 

@@ -99,9 +99,8 @@ def test_votes_stand_in_the_predictions(tuned_folder: Path, tmp_path: Path) -> N
     for number, emotion in enumerate(dataset_layouts.EKMAN, 1):
         Image.new("RGB", (8, 8), (40 * number, 9, 9)).save(root / "images" / emotion / f"{number}.jpg")
     Image.new("RGB", (8, 8), "white").save(root / "images" / "joy" / "7.jpg")
-    _, predictions = evaluate(
-        tuned_folder, root, out=tmp_path / "out", dataset="emotion6", task="7", split="all"
-    )
+    chosen = choose_images(root, None, "emotion6", "7", "all")
+    _, predictions = evaluate(open_predictor("checkpoint", str(tuned_folder)), chosen, out=tmp_path / "out")
     assert {row.distribution[str(row.label)] for row in predictions if row.distribution} == {0.7}
 
 

@@ -193,10 +193,10 @@ def test_limits_lie_inside_of_larger_ones(chosen: Chosen, tmp_path: Path) -> Non
 def test_option_orders(chosen: Chosen, tmp_path: Path) -> None:
     """Under an order, each image's question and row list the same options in an order of its own, always the same."""
     plain, shuffled = read_instructions(["paper-2"], [3])
-    assert (plain.name, plain.order, shuffled.name, shuffled.order) == ("paper-2", 0, "paper-2", 3)
+    assert (plain.name, plain.order, shuffled.name, shuffled.order) == ("paper-2", None, "paper-2", 3)
     rows = predict_chosen(Parrot(), chosen, [plain, shuffled], tmp_path / "out").rows
     assert [row.labels for row in rows[:4]] == [LABELS] * 4
-    assert [row.order for row in rows] == [0] * 4 + [3] * 4
+    assert [row.order for row in rows] == [None] * 4 + [3] * 4
     assert {frozenset(row.labels) for row in rows[4:]} == {frozenset(LABELS)}
     assert all(f"options: {', '.join(row.labels)}." in row.question for row in rows)
     drawn = {shuffled.labels(LABELS, f"i{number}") for number in range(40)}
