@@ -29,7 +29,7 @@ from emogen.backends import (
     open_backend,
 )
 from emogen.errors import InputError
-from emogen.estimates import estimated_usage, most_usage
+from emogen.estimates import estimated_usage, most_usage, with_estimate
 from emogen.journal import Entry, Journal, request_key
 from emogen.prices import Price, price_of, require_price
 from emogen.schemas import Completion, Prompt, Usage
@@ -91,6 +91,10 @@ class Asker:
         admission: The gate that every attempt passes.
         journal: Where answers are kept; None keeps none (a trial, a test).
         price: What prompts and answers cost; None where it is unknown.
+
+    Attributes:
+        replayed: How many answers came from the journal.
+        estimated: How many of the others have estimated tokens, as the server did not count them.
     """
 
     def __init__(
@@ -103,6 +107,7 @@ class Asker:
         self.backend = backend
         self.admission = admission
         self.replayed = 0
+        self.estimated = 0
         self._journal = journal
         self.price = price
 
@@ -130,10 +135,12 @@ class Asker:
             self.replayed += 1
             return Answered(known.completion, known.attempts, known.cost, replayed=True)
         await _encode(prompt)
-        ticket, completion, attempts = await self._admitted(prompt)
-        used = completion.usage.prompt_tokens + completion.usage.completion_tokens
-        # A server that does not say what it used is taken to have used what was expected.
-        cost = self._cost(completion.usage if used else estimated_usage(prompt))
+        expected = estimated_usage(prompt)
+        ticket, completion, attempts = await self._admitted(prompt, expected)
+        completion = with_estimate(completion, expected.prompt_tokens)
+        usage = completion.usage
+        self.estimated += usage.estimated
+        cost = self._cost(usage)
         try:
             if self._journal is not None:
                 # The slot is held until the answer is durable: a kill loses at most what is in flight.
@@ -150,7 +157,7 @@ class Asker:
                     )
                 )
         finally:
-            self.admission.succeeded(ticket, used or ticket.tokens, cost or 0.0)
+            self.admission.succeeded(ticket, usage.prompt_tokens + usage.completion_tokens, cost or 0.0)
         return Answered(completion, attempts, cost, replayed=False)
 
     def key(self, prompt: Prompt, revision: int = 0) -> bytes:
@@ -164,9 +171,8 @@ class Asker:
     def _cost(self, usage: Usage) -> float | None:
         return self.price.of(usage) if self.price else None
 
-    async def _admitted(self, prompt: Prompt) -> tuple[Ticket, Completion, int]:
-        estimate = estimated_usage(prompt)
-        tokens = estimate.prompt_tokens + estimate.completion_tokens
+    async def _admitted(self, prompt: Prompt, expected: Usage) -> tuple[Ticket, Completion, int]:
+        tokens = expected.prompt_tokens + expected.completion_tokens
         most_cost = self._cost(most_usage(prompt, self.backend.parameters)) or 0.0
         attempts = refusals = 0
         first_refusal_s: float | None = None

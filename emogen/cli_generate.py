@@ -167,6 +167,8 @@ def _show_spending(asker: Asker | None) -> None:
         say(
             f"cost so far {asker.admission.spent:.4f} {asker.price.currency} (prices as of {asker.price.as_of})"
         )
+    if asker.estimated and asker.price is not None:
+        say(f"of {asker.estimated} answers the server did not count the tokens: their cost is an estimate")
     if asker.admission.perhaps_spent and asker.price is not None:
         perhaps = f"{asker.admission.perhaps_spent:.4f} {asker.price.currency}"
         say(f"perhaps {perhaps} more, for attempts that the server may have answered unheard")

@@ -12,13 +12,12 @@ from typing import Any
 
 from emogen.asking import Answered
 from emogen.backends import Backend
-from emogen.estimates import estimated_usage
 from emogen.instructions import AskedInstruction
 from emogen.judging import CAUSES, Judge, Outcome, no_context, provenance_after, provenance_before
 from emogen.prompts import PromptRenderer
-from emogen.schemas import Completion, ImageInput, ImageRecord, Message, Prompt, Sample, Usage
+from emogen.schemas import Completion, ImageInput, ImageRecord, Message, Prompt, Provenance, Sample
 
-__all__ = ["Dialogue", "Request"]
+__all__ = ["Dialogue", "Hearing", "Request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,70 @@ class Request:
     prompt: Prompt
     revision: int
     context: dict[str, Any]
+
+
+class Hearing:
+    """What comes of one row's answers, whether they come now or from the journal long after.
+
+    Args:
+        record: What is known of the image.
+        kind: The instruction type.
+        before: What is known of the row before its first answer.
+        judge: Reads and checks the answers.
+        corrections: How often the model is shown what is wrong with an answer that cannot be read.
+        tokens_per_row: Most tokens for all requests together; a correction that would take more is not asked for.
+
+    Attributes:
+        outcome: What came of the last answer; None before the first.
+        wrong: What the model is to be shown as wrong with it; None where nothing more is to be asked.
+    """
+
+    def __init__(
+        self,
+        record: ImageRecord,
+        kind: AskedInstruction,
+        before: Provenance,
+        judge: Judge,
+        corrections: int,
+        tokens_per_row: int | None = None,
+    ) -> None:
+        self.outcome: Outcome | None = None
+        self.wrong: str | None = None
+        self._record = record
+        self._kind = kind
+        self._before = before
+        self._judge = judge
+        self._corrections = corrections
+        self._tokens_per_row = tokens_per_row
+        self._tokens = 0
+        self._cost: float | None = 0.0
+
+    def take(self, answer: Answered, revision: int) -> None:
+        """Read and check an answer, and decide whether the model is asked once more.
+
+        Args:
+            answer: The answer.
+            revision: How many times the row was asked before.
+        """
+        # Where one of its answers cost nobody knows what, so did the row.
+        self._cost = None if self._cost is None or answer.cost is None else self._cost + answer.cost
+        known = provenance_after(self._before, answer, revision, self._cost)
+        outcome = self._judge(self._record, self._kind, answer.completion, known)
+        self.outcome = outcome
+        self.wrong = None
+        usage = answer.completion.usage
+        self._tokens += usage.prompt_tokens + usage.completion_tokens
+        if isinstance(outcome, Sample) or outcome.stage != "parse" or outcome.reason in CAUSES.values():
+            return
+        if revision >= self._corrections:
+            return
+        # The answer is shown, and as long a one is to be expected.
+        needed = self._tokens + usage.prompt_tokens + 2 * usage.completion_tokens
+        if self._tokens_per_row is not None and needed > self._tokens_per_row:
+            over = f"a correction would bring the row to about {needed:,} tokens, over --tokens-per-row"
+            self.outcome = outcome.model_copy(update={"detail": f"{outcome.detail}; not asked again: {over}"})
+        else:
+            self.wrong = outcome.detail
 
 
 class Dialogue:
@@ -75,10 +138,6 @@ class Dialogue:
         if not images and not renderer.tells_of(record):
             self.outcome = no_context(record, kind, renderer.context)
             return
-        self._record = record
-        self._kind = kind
-        self._judge = judge
-        self._corrections = corrections if backend.takes_corrections else 0
         self._prompt = kind.prompt(
             record,
             renderer,
@@ -86,13 +145,13 @@ class Dialogue:
             guided=backend.guided,
             images=images,
         )
-        self._before = provenance_before(self._prompt, backend)
-        self._cost = 0.0
-        self._tokens_per_row = tokens_per_row
-        self._tokens = 0
+        before = provenance_before(self._prompt, backend)
+        self._hearing = Hearing(
+            record, kind, before, judge, corrections if backend.takes_corrections else 0, tokens_per_row
+        )
         context = {
             "record": record.model_dump(mode="json"),
-            "provenance": self._before.model_dump(mode="json"),
+            "provenance": before.model_dump(mode="json"),
             "parameters": backend.parameters if parameters is None else parameters,
         }
         self.request = Request(self._prompt, 0, context)
@@ -101,32 +160,12 @@ class Dialogue:
         """Read and check the answer to `request`, and decide whether there is another."""
         request = self.request
         assert request is not None
-        self._cost += answer.cost or 0.0
-        cost = None if answer.cost is None else self._cost
-        known = provenance_after(self._before, answer, request.revision, cost)
-        outcome = self._judge(self._record, self._kind, answer.completion, known)
-        self.outcome = outcome
+        self._hearing.take(answer, request.revision)
+        self.outcome = self._hearing.outcome
         self.request = None
-        if isinstance(outcome, Sample) or outcome.stage != "parse" or outcome.reason in CAUSES.values():
-            return
-        if request.revision == self._corrections:
-            return
-        used = _usage(request.prompt, answer.completion)
-        self._tokens += used.prompt_tokens + used.completion_tokens
-        # The answer is shown, and as long a one is to be expected.
-        needed = self._tokens + used.prompt_tokens + 2 * used.completion_tokens
-        if self._tokens_per_row is not None and needed > self._tokens_per_row:
-            over = f"a correction would bring the row to about {needed:,} tokens, over --tokens-per-row"
-            self.outcome = outcome.model_copy(update={"detail": f"{outcome.detail}; not asked again: {over}"})
-            return
-        asked = _corrected(self._prompt, answer.completion, outcome.detail)
-        self.request = Request(asked, request.revision + 1, request.context)
-
-
-def _usage(prompt: Prompt, completion: Completion) -> Usage:
-    """Return what an answer took; where the server does not say, what was to be expected."""
-    used = completion.usage
-    return used if used.prompt_tokens or used.completion_tokens else estimated_usage(prompt)
+        if self._hearing.wrong is not None:
+            asked = _corrected(self._prompt, answer.completion, self._hearing.wrong)
+            self.request = Request(asked, request.revision + 1, request.context)
 
 
 def _corrected(prompt: Prompt, completion: Completion, detail: str) -> Prompt:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from emogen.schemas import Prompt, SeenImage, Usage
+from emogen.schemas import Completion, Prompt, SeenImage, Usage
 
-__all__ = ["estimated_usage", "image_tokens", "most_usage"]
+__all__ = ["estimated_usage", "image_tokens", "most_usage", "with_estimate"]
 
 # English text has about four characters a token; the estimate is only what is reserved until the answer comes.
 CHARS_PER_TOKEN: Final = 4
@@ -29,6 +29,24 @@ def estimated_usage(prompt: Prompt) -> Usage:
     chars = sum(len(message.content) for message in prompt.messages)
     tokens = chars // CHARS_PER_TOKEN + sum(image_tokens(image.seen) for image in prompt.images)
     return Usage(prompt_tokens=tokens, completion_tokens=EXPECTED_ANSWER_TOKENS)
+
+
+def with_estimate(completion: Completion, prompt_tokens: int) -> Completion:
+    """Return an answer whose usage is stated: what the server does not count is estimated, and marked so.
+
+    Args:
+        completion: As it came.
+        prompt_tokens: About how many tokens its prompt has.
+    """
+    usage, text = completion.usage, completion.text
+    if usage.prompt_tokens and (usage.completion_tokens or not text):
+        return completion
+    estimate = Usage(
+        prompt_tokens=usage.prompt_tokens or prompt_tokens,
+        completion_tokens=usage.completion_tokens or math.ceil(len(text) / CHARS_PER_TOKEN),
+        estimated=True,
+    )
+    return completion.model_copy(update={"usage": estimate})
 
 
 def image_tokens(seen: SeenImage) -> int:

@@ -193,7 +193,8 @@ class Journal:
     def mean_answer_tokens(self) -> dict[str, float]:
         """Return how many tokens an answer has in the mean, by instruction type, of those that said it."""
         tokens = "json_extract(CAST(body AS TEXT), '$.completion.usage.completion_tokens')"
-        query = f"SELECT instruction, avg({tokens}) FROM answers WHERE {tokens} > 0 GROUP BY instruction"
+        said = "json_extract(CAST(body AS TEXT), '$.completion.usage.estimated') IS NULL"
+        query = f"SELECT instruction, avg({tokens}) FROM answers WHERE {tokens} > 0 AND {said} GROUP BY instruction"
         return dict(self._reader.execute(query))
 
     def newest(self) -> Entry | None:

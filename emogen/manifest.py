@@ -61,6 +61,7 @@ def manifest_of(settings: RunSettings, backend: Backend | None, renderer: Prompt
         "model": backend.model if backend else None,
         "parameters": parameters_of(backend, sight_of(settings)) if backend else {},
         "notice": backend.notice if backend else "",
+        "takes_corrections": backend.takes_corrections if backend else False,
         "templates": {name: renderer.template_sha256(name, guided=guided) for name in asked},
         "seeds": {name: renderer.seeds_sha256(name) for name in asked},
         # What was shown is needed again where answers are compared with it, long after a user's folder was edited.

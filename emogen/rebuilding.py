@@ -10,19 +10,22 @@ from typing import Any, cast
 
 from emogen.asking import Answered
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
+from emogen.dialogue import Hearing
 from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
 from emogen.journal import Entry, Journal
-from emogen.judging import Judge, Outcome, instruction, provenance_after
+from emogen.judging import Judge, Outcome, instruction
 from emogen.marks import unmarked
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageRecord, Provenance, Sample
 from emogen.seeds import Seed
-from emogen.settings import RunSettings
+from emogen.settings import DEFAULT_CORRECTIONS, DEFAULT_TOKENS_PER_ROW, RunSettings
 from emogen.settings.keeping import restored
 from emogen.store import JOURNAL, SAMPLES, read_manifest, read_rejections, read_samples, rewrite
 
 __all__ = ["answers", "rebuild"]
+
+OpenHearing = Callable[[Entry], Hearing]
 
 
 def rebuild(run: Path, checks: CheckSettings | None = None) -> tuple[Counter[str], Counter[str]]:
@@ -52,7 +55,7 @@ def rebuild(run: Path, checks: CheckSettings | None = None) -> tuple[Counter[str
     told = restored(manifest["settings"], run) if manifest.get("settings") else None
     with Journal(path) as journal:
         judge = Judge(checks or (told.checks if told else DEFAULT_CHECKS), _seeds_of(manifest, told))
-        outcomes = _rebuilt(run, journal, judge)
+        outcomes = _rebuilt(run, journal, judge, _hearings(manifest, told, judge))
         return rewrite(run, outcomes, checks=checks.model_dump(mode="json") if checks else None)
 
 
@@ -64,11 +67,14 @@ def _seeds_of(manifest: Mapping[str, Any], told: RunSettings | None) -> Callable
     return lambda instruction: [Seed.model_validate(seed) for seed in kept.get(instruction, ())]
 
 
-def _rebuilt(run: Path, journal: Journal, judge: Judge) -> Iterator[Outcome]:
+def _rebuilt(run: Path, journal: Journal, judge: Judge, open_hearing: OpenHearing) -> Iterator[Outcome]:
     answered: set[tuple[str, str]] = set()
-    for key, chain in answers(run, journal):
+    for key, chain, is_there in _answered(run, journal):
         answered.add(key)
-        yield _last_outcome(chain, judge)
+        hearing = _heard(chain, open_hearing)
+        # A row that waits for its correction is not over: the run asks for it when it goes on.
+        if hearing.outcome and (hearing.wrong is None or is_there):
+            yield hearing.outcome
     for sample in _rows_if_any(run):
         kind = instruction(sample.instruction)
         if not kind.asks_model:
@@ -82,6 +88,11 @@ def _rebuilt(run: Path, journal: Journal, judge: Judge) -> Iterator[Outcome]:
 
 def answers(run: Path, journal: Journal) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
     """Yield each row that the journal can make anew, by record id and instruction type, with its answers."""
+    return ((key, chain) for key, chain, _ in _answered(run, journal))
+
+
+def _answered(run: Path, journal: Journal) -> Iterator[tuple[tuple[str, str], list[Entry], bool]]:
+    """Yield each row that the journal can make anew, with its answers, and whether it is there already."""
     manifest = read_manifest(run) or {}
     asked = _prompts_of_rows(run)
     new = journal.rows_after(manifest.get("answers_before", 0))
@@ -89,7 +100,7 @@ def answers(run: Path, journal: Journal) -> Iterator[tuple[tuple[str, str], list
         if key in asked or key in new:
             chain = _chain([entry for entry in entries if _belongs(entry, manifest, asked.get(key))])
             if chain:
-                yield key, chain
+                yield key, chain, key in asked
 
 
 def _prompts_of_rows(run: Path) -> dict[tuple[str, str], str]:
@@ -127,18 +138,27 @@ def _rows_if_any(run: Path) -> Iterator[Sample]:
     return read_samples(run) if (run / SAMPLES).is_file() else iter(())
 
 
-def _last_outcome(entries: Sequence[Entry], judge: Judge) -> Outcome:
-    """Return what came of a row: the first answer that is kept, or the last."""
-    cost: float | None = None
+def _hearings(manifest: Mapping[str, Any], told: RunSettings | None, judge: Judge) -> OpenHearing:
+    """Return what opens the hearing of a row, by the rules of the run."""
+    corrections = told.corrections if told else DEFAULT_CORRECTIONS
+    if not manifest.get("takes_corrections", True):
+        corrections = 0
+    tokens_per_row = told.limits.tokens_per_row if told else DEFAULT_TOKENS_PER_ROW
+
+    def opened(first: Entry) -> Hearing:
+        record = ImageRecord.model_validate(first.context["record"])
+        before = Provenance.model_validate(first.context["provenance"])
+        kind = cast(AskedInstruction, instruction(first.instruction))
+        return Hearing(record, kind, before, judge, corrections, tokens_per_row)
+
+    return opened
+
+
+def _heard(entries: Sequence[Entry], open_hearing: OpenHearing) -> Hearing:
+    """Return the hearing of a row after the first answer that is kept, or the last."""
+    hearing = open_hearing(entries[0])
     for entry in entries:
-        record = ImageRecord.model_validate(entry.context["record"])
-        before = Provenance.model_validate(entry.context["provenance"])
-        cost = cost if entry.cost is None else (cost or 0.0) + entry.cost
-        answer = Answered(entry.completion, entry.attempts, entry.cost, replayed=True)
-        kind = cast(AskedInstruction, instruction(entry.instruction))
-        outcome = judge(
-            record, kind, entry.completion, provenance_after(before, answer, entry.revision, cost)
-        )
-        if isinstance(outcome, Sample):
-            return outcome
-    return outcome
+        hearing.take(Answered(entry.completion, entry.attempts, entry.cost, replayed=True), entry.revision)
+        if isinstance(hearing.outcome, Sample):
+            break
+    return hearing

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import not_
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -203,10 +204,17 @@ class Prompt(_Frozen):
 
 
 class Usage(_Frozen):
-    """Tokens as the provider counted them."""
+    """Tokens as the provider counted them.
+
+    Attributes:
+        prompt_tokens: Of what was asked.
+        completion_tokens: Of the answer.
+        estimated: Whether the provider did not say, and these are estimates.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    estimated: bool = Field(default=False, exclude_if=not_)
 
 
 class Completion(_Frozen):
@@ -253,7 +261,8 @@ class Provenance(_Frozen):
         answer_format: See `Completion`.
         attempts: How often the request was sent before it was answered; 0 where no model was asked.
         revision: How often the model was shown what was wrong with its answer before.
-        cost: In the price table's currency, corrections included; None where the price is unknown.
+        cost: In the price table's currency, corrections included; None where the price is unknown. Where tokens are
+            estimated, so is the cost.
         images: The images that the model saw; none where it was told of the image in words alone.
     """
 

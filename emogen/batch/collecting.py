@@ -16,6 +16,7 @@ from emogen.batch.plans import Asked, Batch, Failure, Plans
 from emogen.batch.remote import GoneError, Remote, RemoteBatch
 from emogen.batch.results import Garbled, NoAnswer, read_line
 from emogen.errors import InputError
+from emogen.estimates import with_estimate
 from emogen.journal import Entry, Journal
 
 __all__ = ["Collection", "collect"]
@@ -33,6 +34,7 @@ class Collection:
 
     Attributes:
         answered: The requests that were answered.
+        estimated: How many of them have estimated tokens, as the provider did not count them.
         failures: Why others were not.
         refused_formats: Answer formats that the provider does not do, with what it said.
         garbled: What was wrong with lines that could not be used.
@@ -41,6 +43,7 @@ class Collection:
 
     def __init__(self, batch: Batch, plans: Plans) -> None:
         self.answered: set[bytes] = set()
+        self.estimated = 0
         self.failures: dict[bytes, Failure] = {}
         self.refused_formats: dict[str, str] = {}
         self.garbled: list[str] = []
@@ -63,23 +66,23 @@ class Collection:
             self.failures[result.key] = self._failure(asked, result)
             return None
         try:
-            completion = read_completion(
-                result.body, self._batch.terms.model, answer_format=asked.answer_format
+            completion = with_estimate(
+                read_completion(result.body, self._batch.terms.model, answer_format=asked.answer_format),
+                asked.prompt_tokens,
             )
         except TransientError as error:
             self.failures[result.key] = Failure(error.reason, error.detail)
             return None
         self.answered.add(asked.key)
-        usage, price = completion.usage, self._batch.terms.price
-        # Where the server does not say what was used, nobody knows what it cost.
-        is_counted = bool(usage.prompt_tokens + usage.completion_tokens)
+        self.estimated += completion.usage.estimated
+        price = self._batch.terms.price
         return Entry(
             asked.key,
             asked.record_id,
             asked.instruction,
             asked.revision,
             1,
-            price.of(usage) if price and is_counted else None,
+            price.of(completion.usage) if price else None,
             completion,
             asked.context,
         )

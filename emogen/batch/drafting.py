@@ -92,6 +92,7 @@ def lines_of(requests: Iterable[Missing], backend: OpenAIBackend) -> Iterator[Li
             "url": ENDPOINT,
             "body": backend.request.body(prompt),
         }
+        usage = estimated_usage(prompt)
         yield Line(
             Asked(
                 missing.key,
@@ -99,10 +100,11 @@ def lines_of(requests: Iterable[Missing], backend: OpenAIBackend) -> Iterator[Li
                 prompt.instruction,
                 revision,
                 backend.request.format_of(prompt) or "",
+                usage.prompt_tokens,
                 missing.request.context,
             ),
             orjson.dumps(line) + b"\n",
-            estimated_usage(prompt),
+            usage,
             most_usage(prompt, backend.parameters),
         )
 

@@ -26,7 +26,7 @@ from emogen.store import BATCHES
 
 __all__ = ["Asked", "Batch", "Failure", "Plans", "State", "Terms", "refuse_double"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;
@@ -49,6 +49,7 @@ CREATE TABLE requests (
     revision INTEGER NOT NULL,
     answer_format TEXT NOT NULL,
     context BLOB NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
     PRIMARY KEY (key, batch)
 ) WITHOUT ROWID;
 CREATE INDEX requests_of_batch ON requests (batch);
@@ -61,6 +62,12 @@ CREATE TABLE refused_formats (
     answer_format TEXT PRIMARY KEY,
     detail TEXT NOT NULL
 ) WITHOUT ROWID;
+PRAGMA user_version={SCHEMA_VERSION};
+COMMIT;
+"""
+_FROM_VERSION_1: Final = f"""
+BEGIN IMMEDIATE;
+ALTER TABLE requests ADD COLUMN prompt_tokens INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version={SCHEMA_VERSION};
 COMMIT;
 """
@@ -130,6 +137,7 @@ class Asked:
         instruction: The instruction type.
         revision: See `emogen.dialogue.Request`.
         answer_format: How the answer is asked for; empty where it has no form to have.
+        prompt_tokens: About how many tokens are asked; 0 where an earlier version of this program did not note it.
         context: See `emogen.journal.Entry`.
     """
 
@@ -138,6 +146,7 @@ class Asked:
     instruction: str
     revision: int
     answer_format: str
+    prompt_tokens: int
     context: dict[str, Any]
 
 
@@ -230,7 +239,7 @@ class Plans:
         """Put a request into the batch `number`; inside `transaction`."""
         context = orjson.dumps(asked.context)
         self._database.execute(
-            "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 asked.key,
                 number,
@@ -239,6 +248,7 @@ class Plans:
                 asked.revision,
                 asked.answer_format,
                 context,
+                asked.prompt_tokens,
             ),
         )
 
@@ -275,14 +285,16 @@ class Plans:
     def request(self, number: int, key: bytes) -> Asked | None:
         """Return a request of the batch `number`, or None where it has none with this key."""
         row = self._database.execute(
-            "SELECT record_id, instruction, revision, answer_format, context FROM requests "
+            "SELECT record_id, instruction, revision, answer_format, prompt_tokens, context FROM requests "
             "WHERE key = ? AND batch = ?",
             (key, number),
         ).fetchone()
         if row is None:
             return None
-        record_id, instruction, revision, answer_format, context = row
-        return Asked(key, record_id, instruction, revision, answer_format, orjson.loads(context))
+        record_id, instruction, revision, answer_format, prompt_tokens, context = row
+        return Asked(
+            key, record_id, instruction, revision, answer_format, prompt_tokens, orjson.loads(context)
+        )
 
     def keys(self, number: int) -> Iterator[bytes]:
         """Yield the keys of all requests of the batch `number`."""
@@ -353,7 +365,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
+        if version == 1:
+            connection.executescript(_FROM_VERSION_1)
+        elif version not in (0, SCHEMA_VERSION):
             raise InputError(
                 f"was written by another version of this program (format {version})",
                 where=path,

@@ -40,6 +40,8 @@ def _show_collection(collection: Collection) -> None:
     reasons = ", ".join(f"{reason} {count}" for reason, count in collection.reasons().most_common())
     failed = f", {len(collection.failures):,} not answered ({reasons})" if collection.failures else ""
     say(f"  {len(collection.answered):,} answers are in the journal{failed}")
+    if collection.estimated:
+        say(f"  of {collection.estimated:,} the provider did not count the tokens: their cost is an estimate")
     if collection.garbled:
         say(f"  {len(collection.garbled)} lines could not be used: {collection.unread}", err=True)
         for detail in collection.garbled[:SHOWN_LINES]:

@@ -345,14 +345,21 @@ async def test_the_cost_limit_answers_first_what_is_under_way(prices: Path) -> N
 
 
 async def test_a_server_that_states_no_usage_is_not_free(prices: Path) -> None:
-    """Where the server does not say what an answer took, the estimate is counted against the money."""
-    backend = Steered()
+    """Where the server does not say what an answer took, an estimate is counted against the money, and marked."""
+    backend, answered = Steered(), Pairs()
     backend.usage = Usage()
     with pytest.raises(CostLimitError):
         await collected(
-            emogen.complete(map(prompt, range(100)), backend, limits=Limits(max_cost=1.0), prices=prices)
+            emogen.complete(map(prompt, range(100)), backend, limits=Limits(max_cost=0.2), prices=prices),
+            answered,
         )
-    assert 1 <= len(backend.sent) <= 4
+    # An answer of 12 or 13 letters is taken for 3 or 4 tokens, which cost 0.003 or 0.004.
+    assert 25 <= len(backend.sent) <= 35
+    (first, *_) = answered
+    assert isinstance(first[1], Completion)
+    assert first[1].usage.estimated
+    assert first[1].usage.completion_tokens == 3
+    assert first[1].usage.prompt_tokens > 0
 
 
 async def test_an_unknown_price_cannot_be_limited() -> None:

@@ -110,10 +110,10 @@ def test_the_budget_counts_every_request() -> None:
     assert "about 5,100 tokens" in row.outcome.detail
 
 
-def test_a_server_that_counts_nothing() -> None:
-    """Where the server does not say what it used, an estimate counts against the budget."""
-    row = dialogue(tokens_per_row=600)
-    row.take(answer("Certainly."))
-    assert row.request is None
-    assert isinstance(row.outcome, Rejection)
-    assert "over --tokens-per-row" in row.outcome.detail
+def test_one_cost_of_several_is_unknown() -> None:
+    """Where nobody knows what the first answer cost, what the row cost is unknown, whatever the second one did."""
+    row = dialogue()
+    row.take(answer("Certainly.", cost=None))
+    row.take(answer(REASONING))
+    assert isinstance(row.outcome, Sample)
+    assert row.outcome.provenance.cost is None

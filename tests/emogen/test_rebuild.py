@@ -75,6 +75,38 @@ def test_nothing_changed(make: Make, stub: OpenAIStub) -> None:
     assert manifest["state"] == "complete"
 
 
+def test_a_correction_that_was_not_asked(make: Make, stub: OpenAIStub) -> None:
+    """A rejection says once more why the model was not asked again; a higher limit says so no longer."""
+    stub.plan = [Reply(text="Certainly.")]
+    run = make("--types", "reasoning", "--in-flight", 1, "--tokens-per-row", 20)
+    before = lines(run)
+    (rejection,) = rows(run / "rejections.jsonl")
+    assert "not asked again: " in rejection["detail"]
+    rebuild(run)
+    assert sorted(lines(run)["samples.jsonl"]) == sorted(before["samples.jsonl"])
+    assert lines(run)["rejections.jsonl"] == before["rejections.jsonl"]
+
+
+def test_a_correction_that_is_still_to_be_asked(make: Make, stub: OpenAIStub) -> None:
+    """A row whose process was killed before its correction is not made of the first answer; the run asks on."""
+    stub.plan = [Reply(text="Certainly.")]
+    stub.rule = lambda body: Reply(400) if body["messages"][-2]["content"] == "Certainly." else None
+    run = make("--types", "reasoning", "--in-flight", 1)
+    assert len(rows(run / "rejections.jsonl")) == 1
+    # The correction failed: the first answer stands.
+    assert rebuild(run) == (Counter(reasoning=2), Counter(unreadable=1))
+    # As after a kill: the answer is in the journal, and no row was made of it.
+    (run / "rejections.jsonl").unlink()
+    assert rebuild(run) == (Counter(reasoning=2), Counter())
+    asked = len(stub.bodies)
+    stub.rule = lambda body: None
+    make("--types", "reasoning", "--in-flight", 1)
+    assert len(stub.bodies) == asked + 1
+    assert stub.bodies[-1]["messages"][-2]["content"] == "Certainly."
+    revisions = sorted(row["provenance"]["revision"] for row in rows(run / "samples.jsonl"))
+    assert revisions == [0, 0, 1]
+
+
 def test_another_check(make: Make, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check that rejects more, and then one that rejects less, gives new outcomes without any request."""
     run = make()

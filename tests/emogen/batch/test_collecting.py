@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -134,12 +136,32 @@ def test_a_body_without_an_answer(world: World) -> None:
 
 
 def test_an_answer_without_usage(world: World) -> None:
-    """Where the server does not say what was used, the cost is unknown and not nothing."""
-    world.submit(1)
+    """Where the provider does not say what was used, tokens and cost are estimates, as online, and marked so."""
+    world.submit(2)
     body = {"choices": [{"message": {"content": REASONING}}]}
-    world.stub.end(answer=lambda i, line: result(line, 200, body))
-    world.collect()
-    assert [entry.cost for entry in world.journal.entries()] == [None]
+    world.stub.end(answer=lambda i, line: result(line, 200, body) if i else answered(line))
+    (collection,) = world.collect()
+    assert collection.estimated == 1
+    entries = {entry.completion.usage.estimated: entry for entry in world.journal.entries()}
+    assert entries[False].cost == 0.0025
+    usage = entries[True].completion.usage
+    assert usage.completion_tokens == -(-len(REASONING) // 4)
+    assert usage.prompt_tokens > 100
+    assert entries[True].cost == pytest.approx(usage.completion_tokens * 0.0005)
+    samples = [row for row in world.rows(2) if isinstance(row, Sample)]
+    assert sorted(sample.provenance.usage.estimated for sample in samples) == [False, True]
+    assert [b'"estimated"' in sample.model_dump_json().encode() for sample in samples].count(True) == 1
+
+
+def test_a_batch_that_an_earlier_version_submitted(world: World) -> None:
+    """Plans of before prompts were counted are read; of such a prompt nobody knows the tokens."""
+    world.submit(1)
+    with closing(sqlite3.connect(world.plans.path)) as old:
+        old.executescript("ALTER TABLE requests DROP COLUMN prompt_tokens; PRAGMA user_version=1;")
+    with World(world.run, world.stub) as now:
+        now.stub.end(answer=lambda i, line: answered(line))
+        now.collect()
+        assert len(now.answers()) == 1
 
 
 def test_an_answer_that_stands_twice(world: World) -> None:
