@@ -12,6 +12,7 @@ import typer
 
 from emogen.errors import InputError
 from emogen.terminal import say
+from emovit_train.hub import obtain
 from emovit_train.options import takes_settings
 from emovit_train.settings import TrainSettings
 
@@ -42,6 +43,9 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew, and replace a checkpoint that is in OUT already.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Download MODEL from the Hugging Face Hub without asking.")
+    ] = False,
     engine: Annotated[
         Engine,
         typer.Option(
@@ -57,6 +61,9 @@ def train(
     Ctrl-C and SIGTERM end it after the step under way; the same command goes on from there, bit for bit. Several GPUs:
     torchrun --nproc-per-node 8 -m emovit_train train DATA --out OUT ...
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        # Of several processes each would download; there, `fetch` comes first.
+        obtain(settings.model, settings.arch, yes=yes)
     if engine is Engine.LAVIS:
         _with_lavis(data, out, settings, images, overwrite=overwrite, resume=resume)
         return

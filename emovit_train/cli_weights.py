@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emogen.errors import InputError
 from emogen.terminal import say
 
 __all__ = ["add_commands"]
@@ -16,11 +17,31 @@ Overwrite = Annotated[bool, typer.Option(help="Replace what is there already.")]
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `import-lavis`, `export-lavis`, `merge` and `setup-lavis`."""
+    """Add `fetch`, `import-lavis`, `export-lavis`, `merge` and `setup-lavis`."""
+    app.command()(fetch)
     app.command("import-lavis")(import_lavis)
     app.command("export-lavis")(export_lavis)
     app.command()(merge)
     app.command("setup-lavis")(setup_lavis)
+
+
+def fetch(
+    model: Annotated[str, typer.Argument(help="Its name on the Hub, as Salesforce/instructblip-vicuna-7b.")],
+    arch: Annotated[
+        str, typer.Option(help="Its kind, where its name does not tell: instructblip, llava.")
+    ] = "auto",
+    yes: Annotated[bool, typer.Option("--yes", help="Download it without asking.")] = False,
+) -> None:
+    """Download a checkpoint from the Hugging Face Hub, after saying what disk, memory and time it takes."""
+    from emovit_train.hub import is_hub_name, obtain
+    from emovit_train.models import resolve_model
+
+    if not is_hub_name(model):
+        raise InputError(
+            "no name on the Hub", where=model, remedy="Write owner/name, or owner/name@revision."
+        )
+    resolve_model(model, arch)
+    say(obtain(model, arch, yes=yes))
 
 
 def import_lavis(

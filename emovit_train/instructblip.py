@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from emogen.errors import InputError, shorten
+from emovit_train.hub import local_folder
 from emovit_train.images import Preprocessing
 from emovit_train.model import TRAINABLE_PARTS, EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
@@ -50,7 +51,7 @@ def assemble(spec: ModelSpec) -> EmoVIT:
     Raises:
         InputError: the folder is no such checkpoint, or not a whole one.
     """
-    folder = Path(spec.folder or "")
+    folder = local_folder(spec.folder)
     config = read_json(folder / "config.json", _REMEDY)
     if config.get("model_type") != "instructblip":
         raise InputError(
@@ -67,7 +68,7 @@ def assemble(spec: ModelSpec) -> EmoVIT:
     codec = read_codec(folder, whole.config.text_config, encoder_decoder=not _is_decoder_only(whole))
     ln_vision = whole.vision_model.post_layernorm
     return EmoVIT(
-        spec=replace(spec, folder=str(folder), frozen_dtype=dtype_name(dtype)),
+        spec=replace(spec, frozen_dtype=dtype_name(dtype)),
         preprocessing=preprocessing,
         image_encoder=VisionTokens(whole.vision_model),
         ln_vision=ln_vision,

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from emogen.errors import InputError, shorten
 from emogen.registry import require
+from emovit_train.hub import local_folder
 from emovit_train.images import Preprocessing
 from emovit_train.llava_text import read_llava_codec
 from emovit_train.model import Assembly
@@ -133,7 +134,7 @@ def assemble(spec: ModelSpec) -> Llava:
     Raises:
         InputError: the folder is no such checkpoint, or not a whole one.
     """
-    folder = Path(spec.folder or "")
+    folder = local_folder(spec.folder)
     if model_type(folder) != "llava":
         raise InputError(
             f"not a LLaVA checkpoint but {shorten(model_type(folder)) or 'something unknown'}",
@@ -147,7 +148,7 @@ def assemble(spec: ModelSpec) -> Llava:
     whole = load_llava(folder, dtype)
     config = whole.config
     return Llava(
-        spec=replace(spec, folder=str(folder), frozen_dtype=dtype_name(dtype)),
+        spec=replace(spec, frozen_dtype=dtype_name(dtype)),
         preprocessing=preprocessing,
         image_encoder=PatchTokens(
             whole.model.vision_tower, config.vision_feature_layer, config.vision_feature_select_strategy

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from emogen.atomic import replacing_folder
 from emogen.errors import InputError
 from emovit_train.checkpoint import load_checkpoint, read_config
+from emovit_train.hub import local_folder
 from emovit_train.instructblip import load_whole
 from emovit_train.llava import load_llava, low_rank_sum
 from emovit_train.models import FOLDER_KINDS
@@ -57,13 +58,13 @@ def merge(checkpoint: Path, out: Path, *, overwrite: bool = False) -> int:
             there.
     """
     config = read_config(checkpoint)
-    base = Path(config.spec.folder or "")
     if config.spec.kind not in FOLDER_KINDS:
         raise InputError(
             f"{config.spec.kind} is no model of transformers",
             where=checkpoint,
             remedy="Merge a checkpoint that was tuned from an InstructBLIP or LLaVA folder.",
         )
+    base = local_folder(config.spec.folder)
     if out.exists() and not overwrite:
         raise InputError(
             "this is there already", where=out, remedy="Name another folder, or add --overwrite."

@@ -1,4 +1,6 @@
-"""Which assemblies there are: `--model nano`, or `--model path/to/folder` of an InstructBLIP or LLaVA checkpoint.
+"""Which assemblies there are: `--model nano`, or an InstructBLIP or LLaVA checkpoint: `--model path/to/folder`.
+
+A checkpoint may also be named as on the Hugging Face Hub, see `emovit_train.hub`.
 
 Another package adds one of its own under `[project.entry-points."emovit_train.models"]`.
 """
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from emogen.errors import InputError, UnknownNameError
 from emogen.registry import Registry
+from emovit_train.hub import hub_kind, is_hub_name
 from emovit_train.transformers_folder import model_type
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ class ModelSpec:
 
     Attributes:
         kind: Name in `MODELS`.
-        folder: The checkpoint folder, for kinds that read one.
+        folder: The checkpoint folder or its name on the Hub, for kinds that read one.
         seed: Of the parts that start untrained.
         frozen_dtype: Number format of the frozen parts, see `emovit_train.precision`.
         text_norm: What becomes of texts before they are tokenised, see `emovit_train.text.TextCodec`.
@@ -97,14 +100,14 @@ FOLDER_KINDS: Final = {"instructblip": "instructblip-vicuna-7b", "llava": "llava
 
 
 def resolve_model(name: str, arch: str = "auto") -> tuple[str, str | None]:
-    """Read `--model`: return the kind's name and, where `name` is one, the checkpoint folder.
+    """Read `--model`: return the kind's name and, where `name` is one, the checkpoint's folder or name on the Hub.
 
     Args:
-        name: A known model or a folder.
-        arch: The kind that reads the folder; `auto` is what the folder says.
+        name: A known model, a folder, or a name on the Hub, which need not be in its cache.
+        arch: The kind that reads the checkpoint; `auto` is what the folder, or the name on the Hub, says.
 
     Raises:
-        UnknownNameError: neither a known model nor a folder, or no such kind.
+        UnknownNameError: none of these, or no such kind.
         InputError: it looks like a folder that is not there.
     """
     folder = Path(name)
@@ -115,15 +118,17 @@ def resolve_model(name: str, arch: str = "auto") -> tuple[str, str | None]:
         kind = model_type(folder) if arch == "auto" else arch
         known = arch != "auto" or kind in FOLDER_KINDS
         return kind if known else "instructblip", str(folder.resolve())
+    if is_hub_name(name):
+        return hub_kind(name, arch), name
     if "/" in name or "\\" in name:
         raise InputError(
             f"no such folder: {name}", where="--model", remedy="Name a checkpoint folder, or: nano."
         )
     if name in FOLDER_KINDS:
         raise InputError(
-            f"{name} is read from a checkpoint folder",
+            f"{name} is read from a checkpoint",
             where="--model",
-            remedy=f"Name the folder: --model path/to/{FOLDER_KINDS[name]}",
+            remedy=f"Name its folder, as in --model path/to/{FOLDER_KINDS[name]}, or its name on the Hub.",
         )
     MODELS.get(name)
     return name, None

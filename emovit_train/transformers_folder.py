@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Final
+
+from safetensors import SafetensorError
 
 from emogen.errors import InputError, shorten
 from emovit_train.quiet import quiet_loading
@@ -62,7 +65,7 @@ def load_complete(
     try:
         with quiet_loading():
             model, info = checkpoint.from_pretrained(folder, dtype=dtype, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise InputError(
             f"the weights cannot be loaded: {shorten(error, 160)}", where=folder, remedy=remedy
         ) from error

@@ -158,7 +158,7 @@ def _read(data: Path, images: Path | None) -> list[Row]:
 def _assemble(settings: TrainSettings) -> EmoVIT:
     from emovit_train.model import EmoVIT
 
-    kind, folder = resolve_model(settings.model)
+    kind, folder = resolve_model(settings.model, settings.arch)
     if folder is None:
         raise InputError(
             f"LAVIS does not know {kind}",
