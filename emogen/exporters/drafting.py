@@ -44,17 +44,19 @@ class Drafting:
 
     def draft(self, samples: Iterable[Sample] | Iterable[StoredSample], spool: Spool) -> None:
         """Put every sample into the spool, with its rows where it is asked for and fits."""
+        # Looked up once: this loop runs for every sample.
+        takes, picture_of, rows_of, add = self.options.takes, self.pictures.of, self._rows, spool.add
         for item in samples:
             sample = item if isinstance(item, StoredSample) else as_stored(item)
             self.met += 1
             record = sample.record
-            picture = self.pictures.of(record.image)
+            picture = picture_of(record.image)
             rows: list[bytes] = []
-            if self.options.takes(sample):
-                rows = self._rows(sample, picture, spool)
+            if takes(sample):
+                rows = rows_of(sample, picture, spool)
             else:
                 self.not_asked += 1
-            spool.add(record.id, sample.instruction, picture, record.split, rows)
+            add(record.id, sample.instruction, picture.path, record.split, rows)
         spool.end()
 
     def _rows(self, sample: StoredSample, picture: Picture, spool: Spool) -> list[bytes]:

@@ -66,16 +66,12 @@ class Pictures:
 
     def _look(self, image: str) -> Picture:
         written = image_path(image)
-        faults: list[Problem] = []
-        if is_plain_path(written):
-            path = written
-        else:
-            path = posixpath.normpath(written)
-            faults += check_image(written)
-        if not faults and self._images != "reference":
-            faults += self._check_file(path, written)
-        name = self._named(written) if self._images == "reference" else self.placed(path)
-        return Picture(path, name, tuple(faults))
+        plain = is_plain_path(written)
+        path = written if plain else posixpath.normpath(written)
+        faults = () if plain else tuple(check_image(written))
+        if self._images == "reference":
+            return Picture(path, self._named(written), faults)
+        return Picture(path, self.placed(path), faults or tuple(self._check_file(path, written)))
 
     def _check_file(self, path: str, written: str) -> list[Problem]:
         """Return what is wrong with the file of an image that the export holds."""

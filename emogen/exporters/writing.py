@@ -52,17 +52,18 @@ class Writing:
         """Write everything into `work`, which will be `out`."""
         placing = Placing(self.form.images, work, out) if self.form.images in ("copy", "link") else None
         unique = _Unique(self.exporter.unique, values_met_twice(spool.index))
-        embeds = self.form.images == "embed"
+        embeds, folder = self.form.images == "embed", self.form.folder
+        is_asked = self._is_asked
         with ExitStack() as opened:
             parts: dict[str, Part] = {}
             for draft in spool.in_order(mixed=self.exporter.layout.mixed):
                 entry = draft.entry
-                if not self._is_asked(entry):
+                if not is_asked(entry):
                     continue
                 if draft.repeated or entry.clash or not unique.add(draft):
                     self.left_out.add([_problem(draft, self.exporter.unique)])
                     continue
-                split = SPLITS[entry.split] if self.form.folder else "all"
+                split = SPLITS[entry.split] if folder else "all"
                 part = parts.get(split)
                 if part is None:
                     part = parts[split] = opened.enter_context(self._part(split, work))
