@@ -51,7 +51,7 @@ demo: $(READY)
 	$(BIN)/python examples/demo/demo.py --out runs/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/emogen setup embeddings

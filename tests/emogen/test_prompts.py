@@ -506,7 +506,7 @@ def test_a_template_with_a_state_is_rendered_whole_each_time(templates: Template
 def test_prompts_are_the_same_whatever_was_rendered_before() -> None:
     """A renderer that has seen other records gives each record what a new one gives it."""
     used = PromptRenderer()
-    for number in range(40):
+    for number in range(12):
         record = FULL.model_copy(update={"id": f"r{number}", "caption": f"Boat number {number}."})
         for structured in (True, False):
             for kind in (Conversation(), Reasoning()):
