@@ -11,6 +11,7 @@ from emogen.errors import InputError
 from emogen.terminal import Version, run_app
 from emovit_train.cli_datasets import datasets
 from emovit_train.cli_evaluate import evaluate
+from emovit_train.cli_reproduce import reproduce
 from emovit_train.cli_score import compare, score
 from emovit_train.cli_train import train
 from emovit_train.cli_weights import add_commands
@@ -44,6 +45,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(score)
 app.command()(compare)
+app.command()(reproduce)
 
 
 @app.command()

@@ -40,6 +40,7 @@ PICTURE = [
     {"errors"},
 ]
 FOR_TRAINING = {
+    "checks",
     "sources",
     "schemas",
     "labels",

@@ -1,0 +1,117 @@
+"""`emovit_train reproduce`: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from emogen.errors import InputError, UnfinishedError
+from emogen.terminal import say
+
+__all__ = ["reproduce"]
+
+
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(help="A recipe that comes with the program: see --list.")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe of your own, in YAML.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the recipes.")] = False,
+    show: Annotated[
+        str | None, typer.Option(help="Print a recipe, to be read, or changed and given as --recipe.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where data are: emoset=FOLDER, or instructions=RUN. Once for each name of the recipe."
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where a model is: instructblip=FOLDER; KIND:WHERE is asked another way than the recipe says."
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder of all experiments; what one has tuned and asked, others use.")
+    ] = Path("reproduction"),
+    train: Annotated[
+        list[str] | None,
+        typer.Option(help="A setting of every tuning, as max_steps=100: it wins over the recipe's."),
+    ] = None,
+    instruction: Annotated[
+        list[str] | None,
+        typer.Option(help="Ask in other words, too: NAME=TEXT, with {labels} where the options go."),
+    ] = None,
+    order: Annotated[
+        list[int] | None, typer.Option(help="Seed of another order of the options, to be asked in, too.")
+    ] = None,
+    reading: Annotated[
+        str | None,
+        typer.Option(help="How answers are read: strict, lenient, sum, mean. Default: the recipe's."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Of every data set: train, val, test, all. Default: the recipe's, test."),
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="So many images of each data set, for a trial.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run this arm only. May be given several times.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, cuda.")
+    ] = "auto",
+    dtype: Annotated[str, typer.Option(help="Number format of a transformers model's weights.")] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions at once.")] = 8,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="The most that each API model may cost, in dollars.")
+    ] = None,
+) -> None:
+    """Run one of the paper's experiments, or your own, and lay its results beside the printed numbers.
+
+    What is missing is named, and the rest is done; exit code 5 says that something is missing. The same command goes on
+    from there.
+    """
+    from emovit_train.evaluation.predictors import PredictorOptions
+    from emovit_train.reproduction.given import Given, read_pairs
+    from emovit_train.reproduction.recipe import changed, read_recipe, recipe_text, recipes
+    from emovit_train.reproduction.reproduce import reproduce as run
+
+    if list_:
+        for each in recipes():
+            found = read_recipe(each)
+            say(f"{each:10} {found.title}{f' ({found.paper})' if found.paper else ''}")
+        return
+    if show is not None:
+        say(recipe_text(show).rstrip())
+        return
+    if (name is None) == (recipe is None):
+        raise InputError(
+            "no recipe, or two", where="reproduce", remedy="Name one, or give a file: --recipe. See --list."
+        )
+    told: dict[str, Any] = {"images": images, "reading": reading, "split": split}
+    chosen = changed(
+        read_recipe(recipe or str(name)), told, read_pairs(instruction or [], "--instruction"), order or []
+    )
+    given = Given(
+        {key: Path(value) for key, value in read_pairs(data or [], "--data").items()},
+        read_pairs(model or [], "--model"),
+        read_pairs(train or [], "--train"),
+    )
+    options = PredictorOptions(
+        device=device, dtype=dtype, batch_size=batch_size, max_cost=max_cost, journal=out / "journals"
+    )
+    place = name or Path(str(recipe)).stem
+    results = run(chosen, place, given, out, options=options, only=only or ())
+    say(results.markdown())
+    say(f"saved {out / place}", err=True)
+    if not results.is_whole:
+        raise UnfinishedError(
+            f"{len(results.missing)} things are missing",
+            where=out / place,
+            remedy="Give them, and run the same command again: it does only what is left.",
+        )

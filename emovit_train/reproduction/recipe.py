@@ -1,0 +1,329 @@
+"""What an experiment is, as its YAML file says: data sets, models and tunings, instructions, and what is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from emogen.config_file import read_config_file
+from emogen.errors import InputError, UnknownNameError, shorten
+from emovit_train.evaluation.datasets import DATASETS
+
+__all__ = [
+    "Arm",
+    "DataPart",
+    "Model",
+    "Recipe",
+    "Tuning",
+    "Wording",
+    "changed",
+    "read_recipe",
+    "recipe_text",
+    "recipes",
+]
+
+RECORDS: Final = "records"
+_SUFFIX: Final = ".yaml"
+Reading = Literal["strict", "lenient", "sum", "mean"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def _data_part(value: Any) -> Any:
+    """Take `emoset-8` for the data set emoset with the task 8."""
+    if not isinstance(value, str):
+        return value
+    name, _, task = value.rpartition("-")
+    return {"data": name, "as": name, "task": task} if name in DATASETS.targets() else {"data": value}
+
+
+class DataPart(_Part):
+    """Images that are asked about.
+
+    Attributes:
+        data: What the folder is called: `--data emoset=FOLDER`.
+        kind: Which data set it is (`as` in the file), or `records` for a run folder or a records file.
+        task: Its labels; its first task by default.
+        split: train, val, test or all.
+    """
+
+    data: str
+    kind: str = Field(RECORDS, alias="as")
+    task: str | None = None
+    split: Literal["train", "val", "test", "all"] = "test"
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables and among printed numbers: `emoset-8`."""
+        return self.data if self.task is None or self.data != self.kind else f"{self.data}-{self.task}"
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if self.kind != RECORDS and self.kind not in DATASETS.targets():
+            raise ValueError(f"there is no data set {self.kind!r}: {', '.join((*DATASETS.names(), RECORDS))}")
+        if self.task is not None:
+            if self.kind == RECORDS:
+                raise ValueError("records name their own labels: leave out task")
+            known = DATASETS.get(self.kind)
+            if self.task not in known.tasks and not known.any_labels:
+                raise ValueError(f"{self.kind} has no task {self.task!r}: {', '.join(known.tasks)}")
+        return self
+
+
+class Model(_Part):
+    """Weights, or an API's model, that the user has: `--model instructblip=FOLDER`.
+
+    Attributes:
+        predictor: How it is asked, by its name among the predictors.
+        about: What it is, and where to get it.
+    """
+
+    predictor: str = "transformers"
+    about: str
+
+
+class Tuning(_Part):
+    """What an arm is tuned on.
+
+    Attributes:
+        data: Name of the instruction data: `--data instructions=RUN`.
+        model: Name of the model that is tuned.
+        settings: Of `emovit_train train`, by their names with underscores.
+    """
+
+    data: str = "instructions"
+    model: str
+    settings: dict[str, Any] = {}
+
+
+class Arm(_Part):
+    """One line of the table: a model as it is, a tuned one, or a tuned one as it was before.
+
+    Attributes:
+        name: As it is called in tables.
+        printed: As it is called among the printed numbers; its name by default.
+        model: Name of a model that is asked as it is.
+        train: What it is tuned on.
+        untuned: Name of the tuned arm whose model is asked as it was before.
+    """
+
+    name: str
+    printed: str | None = None
+    model: str | None = None
+    train: Tuning | None = None
+    untuned: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if sum(each is not None for each in (self.model, self.train, self.untuned)) != 1:
+            raise ValueError(f"the arm {self.name!r} needs one of model, train and untuned")
+        return self
+
+
+def _wording(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Wording(_Part):
+    """An instruction: a known one by its name, or one in other words.
+
+    Attributes:
+        name: As it is called in tables.
+        text: What is asked, `{labels}` standing for the options and `{examples}` for the examples.
+        answer: What stands for a label when labels are ranked, `{label}` standing for it.
+        examples: Label → captions of images of that label; shown with `{examples}`.
+    """
+
+    name: str
+    text: str | None = None
+    answer: str = "Predicted emotion: {label}."
+    examples: dict[str, tuple[str, ...]] = {}
+
+    def words(self) -> str | None:
+        """Return the text with its examples; None where the instruction is a known one."""
+        lines = [
+            f"{caption} Emotion: {label}."
+            for label, captions in self.examples.items()
+            for caption in captions
+        ]
+        return self.text and self.text.replace("{examples}", " ".join(lines))
+
+
+class Recipe(_Part):
+    """An experiment.
+
+    Attributes:
+        title: What it is.
+        paper: Where the paper has it; empty for an experiment of one's own.
+        about: What must be known before numbers are compared.
+        experiment: Name of the printed numbers, see `emovit_train.evaluation.published`.
+        measure: What is measured, by its name in `MEASURES`.
+        reading: How answers are read for the first table; the others have all readings.
+        speak: Whether models answer in their own words.
+        rank: Whether labels are ranked, by models that can.
+        data: The data sets, each a column.
+        models: What the user is asked for by name.
+        arms: Each a line, or several.
+        against: The arm that the others are compared with.
+        instructions: How it is asked.
+        orders: Seeds: each instruction is asked again with its options in these other orders.
+        images: Of each data set so many images; None is all.
+        decoding: How answers are made, see `emovit_train.decoding`.
+        max_new_tokens: Longest answer, in tokens; None is that of `decoding`.
+    """
+
+    title: str
+    paper: str = ""
+    about: str = ""
+    experiment: str = ""
+    measure: str = "accuracy"
+    reading: Reading = "lenient"
+    speak: bool = True
+    rank: bool = True
+    data: Annotated[tuple[Annotated[DataPart, BeforeValidator(_data_part)], ...], Field(min_length=1)]
+    models: dict[str, Model] = {}
+    arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
+    against: str | None = None
+    instructions: Annotated[
+        tuple[Annotated[Wording, BeforeValidator(_wording)], ...], Field(min_length=1)
+    ] = (Wording(name="categorical"),)
+    orders: tuple[int, ...] = ()
+    images: int | None = Field(None, ge=1)
+    decoding: str = "greedy"
+    max_new_tokens: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _names_are_there(self) -> Self:
+        names = [arm.name for arm in self.arms]
+        for kind, each in (("arm", names), ("data set", [part.name for part in self.data])):
+            twice = next((name for name in each if each.count(name) > 1), None)
+            if twice is not None:
+                raise ValueError(f"two of the {kind}s are called {twice!r}")
+        tuned = {arm.name for arm in self.arms if arm.train}
+        for arm in self.arms:
+            model = arm.train.model if arm.train else arm.model
+            if model is not None and model not in self.models:
+                raise ValueError(f"the arm {arm.name!r} names the model {model!r}, which models has not")
+            if arm.untuned is not None and arm.untuned not in tuned:
+                raise ValueError(f"the arm {arm.name!r} names {arm.untuned!r}, which is no tuned arm")
+        if self.against is not None and self.against not in names:
+            raise ValueError(f"against names {self.against!r}, which is no arm")
+        return self
+
+    def tuning(self, arm: Arm) -> Tuning | None:
+        """Return what an arm is tuned on, or was before; None for a model as it is."""
+        return arm.train or next((each.train for each in self.arms if each.name == arm.untuned), None)
+
+    def wanted_data(self) -> Iterator[str]:
+        """Yield the names that `--data` may give, each once."""
+        trained = (arm.train.data for arm in self.arms if arm.train)
+        yield from dict.fromkeys((*(part.data for part in self.data), *trained))
+
+
+def recipes() -> Mapping[str, Traversable]:
+    """Return name → file of the recipes that come with the package."""
+    folder = files("emovit_train.reproduction") / "recipes"
+    found = [each for each in folder.iterdir() if each.name.endswith(_SUFFIX)]
+    return {each.name.removesuffix(_SUFFIX): each for each in sorted(found, key=lambda each: each.name)}
+
+
+def recipe_text(name: str) -> str:
+    """Return the text of a recipe that comes with the package.
+
+    Raises:
+        UnknownNameError: there is no such recipe.
+    """
+    return _bundled(name).read_text(encoding="utf-8")
+
+
+def read_recipe(recipe: str | Path) -> Recipe:
+    """Read a recipe: one that comes with the package, by its name, or a file.
+
+    Raises:
+        UnknownNameError: there is no such recipe.
+        InputError: the file cannot be read, or is no recipe; names the line.
+    """
+    if isinstance(recipe, Path):
+        return _read(recipe)
+    with as_file(_bundled(recipe)) as path:
+        return _read(path)
+
+
+def _bundled(name: str) -> Traversable:
+    known = recipes()
+    if name not in known:
+        raise UnknownNameError("recipe", name, known)
+    return known[name]
+
+
+def _read(path: Path) -> Recipe:
+    file = read_config_file(path)
+    try:
+        return Recipe.model_validate(dict(file.given))
+    except ValidationError as error:
+        # A misspelt key is both unknown and lacking: the one says more.
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        keys = [str(key) for key in first["loc"]]
+        place = file.place(".".join(keys)) if keys else str(path)
+        if first["type"] == "extra_forbidden":
+            raise UnknownNameError("key", keys[-1], _keys_beside(keys), where=place) from error
+        raise InputError(
+            shorten(first["msg"].removeprefix("Value error, "), 200),
+            where=place,
+            remedy="See docs/reproducing.md, or a recipe: emovit_train reproduce --show table2",
+        ) from error
+
+
+def _keys_beside(keys: list[str]) -> list[str]:
+    """Return the keys that the part of a recipe has that `keys` lead into."""
+    parts: dict[str, type[BaseModel]] = {
+        "data": DataPart,
+        "models": Model,
+        "arms": Arm,
+        "train": Tuning,
+        "instructions": Wording,
+    }
+    around = next((parts[key] for key in reversed(keys[:-1]) if key in parts), Recipe)
+    return [field.alias or name for name, field in around.model_fields.items()]
+
+
+def changed(
+    recipe: Recipe,
+    told: Mapping[str, Any],
+    instructions: Mapping[str, str] = MappingProxyType({}),
+    orders: Sequence[int] = (),
+) -> Recipe:
+    """Return the recipe with what the user says besides.
+
+    Args:
+        recipe: As read.
+        told: Fields that are replaced, where they are not None; `split` is that of every data set.
+        instructions: Name → text of instructions that are asked, too.
+        orders: Seeds of orders that are asked, too.
+
+    Raises:
+        InputError: something of it cannot be.
+    """
+    values = recipe.model_dump() | {name: value for name, value in told.items() if value is not None}
+    split = values.pop("split", None)
+    if split is not None:
+        values["data"] = [{**part, "split": split} for part in values["data"]]
+    values["instructions"] = (
+        *values["instructions"],
+        *({"name": name, "text": text} for name, text in instructions.items()),
+    )
+    values["orders"] = tuple(dict.fromkeys((*recipe.orders, *orders)))
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = f"--{first['loc'][-1]}" if first["loc"] else None
+        raise InputError(shorten(first["msg"], 200), where=where, remedy="See: --help") from error

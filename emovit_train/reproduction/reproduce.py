@@ -1,0 +1,222 @@
+"""Runs a recipe, top to bottom: what is given is opened, tuned, asked and measured; the rest is named.
+
+What is done is kept under one folder for all recipes, and no recipe does it again:
+
+trained/<model>-<hash>/                 checkpoints, by data, base and settings
+predictions/<data set>/<model>-<hash>/  answers, by whom they are from
+<recipe>/                               table.md, table.csv, table.png, the further tables, recipe.json
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from emogen.atomic import writable_folder, write_text
+from emogen.errors import UnknownNameError
+from emogen.registry import require
+from emogen.schemas import ImageRecord
+from emogen.terminal import say
+from emovit_train.decoding import decoding_preset
+from emovit_train.evaluation.comparison import compare
+from emovit_train.evaluation.distributions import distribution_scores
+from emovit_train.evaluation.instructions import Instruction, own_instruction, read_instructions
+from emovit_train.evaluation.items import Chosen, choose_images
+from emovit_train.evaluation.predicting import MEMORISED, predict_chosen
+from emovit_train.evaluation.predictions import Prediction
+from emovit_train.evaluation.predictors import Predictor, PredictorOptions
+from emovit_train.evaluation.scores import score
+from emovit_train.evaluation.stability import stability
+from emovit_train.reproduction.given import DATA, Given, Missing
+from emovit_train.reproduction.identity import digest_of, slug
+from emovit_train.reproduction.measures import MEASURES, Answered, Measure
+from emovit_train.reproduction.recipe import RECORDS, Arm, DataPart, Recipe
+from emovit_train.reproduction.results import Cell, Results, with_means, with_printed
+from emovit_train.reproduction.subjects import open_subject
+
+__all__ = ["reproduce"]
+
+HELD_OUT: Final = "held out"
+# Of a part of a data set, the same images for everybody.
+DRAWN_BY: Final = 0
+
+
+def reproduce(
+    recipe: Recipe,
+    name: str,
+    given: Given,
+    root: Path,
+    *,
+    options: PredictorOptions | None = None,
+    only: Sequence[str] = (),
+) -> Results:
+    """Do what can be done of an experiment with what is given, and write its tables into `root`/`name`.
+
+    The same call, later or with more, does only what is left.
+
+    Args:
+        recipe: The experiment.
+        name: Of the folder of its tables.
+        given: Folders and models.
+        root: Folder of all experiments.
+        options: How models are asked.
+        only: Arms to run; none is all.
+
+    Raises:
+        EmovitError: something that is given cannot be used; what was done is kept.
+    """
+    given.check(recipe)
+    names = [arm.name for arm in recipe.arms]
+    for wanted in only:
+        if wanted not in names:
+            raise UnknownNameError("arm", wanted, names, where="--only")
+    for module in ("matplotlib", "scipy", "sklearn"):
+        require(module, extra="evaluate", purpose="Reproducing an experiment")
+    measure = MEASURES.get(recipe.measure)
+    writable_folder(root / name)
+    work = _Work(recipe, given, root, measure, _options(recipe, options or PredictorOptions()))
+    work.missing |= dict.fromkeys(map(str, given.lacking(recipe, only)))
+    columns = {part: work.choose(part) for part in recipe.data}
+    for arm in recipe.arms:
+        if not only or arm.name in only:
+            work.run(arm, columns)
+    results = work.results()
+    results.write(root / name)
+    write_text(root / name / "recipe.json", recipe.model_dump_json(indent=2, by_alias=True) + "\n")
+    return results
+
+
+def _options(recipe: Recipe, options: PredictorOptions) -> PredictorOptions:
+    decoding = decoding_preset(recipe.decoding)
+    if recipe.max_new_tokens is not None:
+        decoding = replace(decoding, max_new_tokens=recipe.max_new_tokens)
+    return replace(options, decoding=decoding)
+
+
+@dataclass
+class _Work:
+    """What was done so far."""
+
+    recipe: Recipe
+    given: Given
+    root: Path
+    measure: Measure
+    options: PredictorOptions
+    cells: list[Cell] = field(default_factory=list)
+    rows: list[Prediction] = field(default_factory=list)
+    missing: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def choose(self, part: DataPart) -> Chosen | Missing:
+        """Return the images of a data set."""
+        folder = self.given.folder(part.data, DATA)
+        if isinstance(folder, Missing):
+            return folder
+        kind = None if part.kind == RECORDS else part.kind
+        chosen = replace(choose_images(folder, None, kind, part.task, part.split), dataset=part.name)
+        if kind is None and part.split != "all":
+            kept = [each for each in chosen.records if each[0].split in (None, part.split)]
+            chosen = replace(chosen, records=kept)
+        limit = self.recipe.images
+        if limit is not None and limit < len(chosen.records):
+            self.notes[f"{part.name}: {limit:,} of {len(chosen.records):,} images, the same for each arm"] = (
+                None
+            )
+            chosen = chosen.some(limit, seed=DRAWN_BY)
+        return chosen
+
+    def run(self, arm: Arm, columns: Mapping[DataPart, Chosen | Missing]) -> None:
+        """Ask one arm about every data set that is there."""
+        there = [each for each in columns.values() if isinstance(each, Chosen)]
+        # Without anything to ask it, nothing is tuned.
+        subject = open_subject(arm, self.recipe, self.given, self.options, self.root) if there else None
+        for part, chosen in columns.items():
+            lacking = next((each for each in (chosen, subject) if isinstance(each, Missing)), None)
+            if lacking is not None or subject is None or not isinstance(chosen, Chosen):
+                self.missing[str(lacking)] = None
+                self.cells.append(self._empty(arm, part, str(lacking)))
+            else:
+                assert not isinstance(subject, Missing)
+                self.cells += self._measured(arm, part, chosen, self._ask(arm, part, chosen, subject))
+
+    def _ask(self, arm: Arm, part: DataPart, chosen: Chosen, subject: Predictor) -> list[Prediction]:
+        """Return the answers about images that were not trained on, under the names of this recipe."""
+        place = slug(f"{subject.name} {digest_of(dict(subject.identity))}")
+        folder = self.root / "predictions" / slug(part.name) / place
+        say(f"asking     {arm.name} about {part.name} -> {folder}", err=True)
+        done = predict_chosen(
+            subject,
+            chosen,
+            _instructions(self.recipe),
+            folder,
+            speak=self.recipe.speak,
+            rank=self.recipe.rank,
+        )
+        if done.failures:
+            self.missing[f"{len(done.failures)} answers of {arm.name} about {part.name}: run it again"] = None
+        memorised = {row.item_id for row in done.rows if row.group == MEMORISED}
+        if memorised:
+            self.notes[
+                f"{part.name}: {len(memorised):,} of {len(chosen.records):,} images were trained on by {arm.name} "
+                "and are left out"
+            ] = None
+        names = {"model": arm.name, "group": HELD_OUT}
+        return [row.model_copy(update=names) for row in done.rows if row.group != MEMORISED]
+
+    def _measured(
+        self, arm: Arm, part: DataPart, chosen: Chosen, rows: Sequence[Prediction]
+    ) -> Iterator[Cell]:
+        self.rows += rows
+        records: dict[str, ImageRecord] = {record.id: record for record, _ in chosen.records}
+        values = self.measure.of(Answered(rows, records, self.recipe.reading)) if rows else {}
+        if not values:
+            why = f"{arm.name} has no answer about {part.name} that is read as {self.recipe.reading}"
+            self.missing[why] = None
+            yield self._empty(arm, part, why)
+        for line, each in values.items():
+            yield Cell(
+                arm=arm.name,
+                line=line,
+                dataset=part.name,
+                reading=self.recipe.reading,
+                value=each.value,
+                low=each.low,
+                high=each.high,
+                n=each.n,
+            )
+
+    def _empty(self, arm: Arm, part: DataPart, why: str) -> Cell:
+        return Cell(arm=arm.name, dataset=part.name, reading=self.recipe.reading, missing=why)
+
+    def results(self) -> Results:
+        """Return all of it."""
+        cells = with_means(self.cells) if self.measure.mean else self.cells
+        return Results(
+            self.recipe,
+            self.measure,
+            with_printed(cells, self.recipe),
+            {
+                "scores": score(self.rows),
+                "stability": stability(self.rows),
+                "compared": compare(self.rows),
+                "distributions": distribution_scores(self.rows),
+            },
+            list(self.missing),
+            list(self.notes),
+        )
+
+
+def _instructions(recipe: Recipe) -> list[Instruction]:
+    """Return the recipe's instructions, each in all of its orders."""
+    found = []
+    for wording in recipe.instructions:
+        text = wording.words()
+        one = (
+            own_instruction(wording.name, text, wording.answer)
+            if text
+            else read_instructions([wording.name])[0]
+        )
+        found += [one, *(one.shuffled(seed) for seed in recipe.orders)]
+    return found

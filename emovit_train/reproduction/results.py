@@ -1,0 +1,224 @@
+"""What came of an experiment: cells beside the printed numbers, written as Markdown, CSV and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from emogen.atomic import writable_folder, write_text
+from emovit_train.evaluation.pictures import Bar, draw_bars
+from emovit_train.evaluation.published import Published, printed
+from emovit_train.evaluation.tables import as_csv, as_markdown, markdown_table
+from emovit_train.reproduction.measures import Measure
+from emovit_train.reproduction.recipe import Recipe
+
+__all__ = ["MEAN", "TABLE", "Cell", "Results", "with_means", "with_printed"]
+
+TABLE = "table"
+MEAN = "mean"
+
+
+class Cell(BaseModel):
+    """One number of the first table; shares are 0 to 1.
+
+    Attributes:
+        arm: Whose.
+        line: Which instruction or measure, where the arm has several.
+        dataset: The column.
+        reading: How answers were read; empty for printed numbers alone.
+        value: What was measured; None where it is missing or undefined.
+        low: Lower end of its 95% bootstrap interval.
+        high: Upper end.
+        n: Images.
+        printed: What the paper prints.
+        gain: Less the arm that the recipe compares with.
+        printed_gain: The same of the printed numbers.
+        missing: What it lacks.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    arm: str
+    line: str = ""
+    dataset: str
+    reading: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    printed: float | None = None
+    gain: float | None = None
+    printed_gain: float | None = None
+    missing: str = ""
+
+    @property
+    def name(self) -> str:
+        """The line's name in tables."""
+        return f"{self.arm}: {self.line}" if self.line else self.arm
+
+
+def with_printed(cells: Sequence[Cell], recipe: Recipe) -> list[Cell]:
+    """Return the cells with what is printed for them, what is printed besides, and gains over `recipe.against`."""
+    numbers = printed(recipe.experiment) if recipe.experiment else {}
+    calls = {arm.name: arm.printed or arm.name for arm in recipe.arms}
+    beside = [cell.model_copy(update={"printed": _printed(cell, numbers, calls)}) for cell in cells]
+    known = {(calls[cell.arm], cell.dataset) for cell in cells}
+    beside += [
+        Cell(arm=model, dataset=dataset, printed=number.accuracy)
+        for (model, dataset), number in numbers.items()
+        if (model, dataset) not in known
+    ]
+    base = {(cell.line, cell.dataset): cell for cell in beside if cell.arm == recipe.against}
+    return [_with_gain(cell, base.get((cell.line, cell.dataset))) for cell in beside]
+
+
+def _printed(
+    cell: Cell, numbers: Mapping[tuple[str, str], Published], calls: Mapping[str, str]
+) -> float | None:
+    number = numbers.get((calls[cell.arm], cell.dataset))
+    return number.accuracy if number else None
+
+
+def _with_gain(cell: Cell, base: Cell | None) -> Cell:
+    if base is None or base.arm == cell.arm:
+        return cell
+    return cell.model_copy(
+        update={
+            "gain": _difference(cell.value, base.value),
+            "printed_gain": _difference(cell.printed, base.printed),
+        }
+    )
+
+
+def _difference(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else round(one - other, 6)
+
+
+def with_means(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells, and for each line the mean over the data sets: undefined where one of them is."""
+    lines: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        lines.setdefault((cell.arm, cell.line), []).append(cell)
+    means = []
+    for (arm, line), found in lines.items():
+        values = [cell.value for cell in found if cell.value is not None]
+        whole = len(values) == len(found)
+        means.append(
+            Cell(
+                arm=arm,
+                line=line,
+                dataset=MEAN,
+                reading=found[0].reading,
+                value=sum(values) / len(values) if whole else None,
+                n=sum(cell.n for cell in found),
+                missing="" if whole else "not all data sets have a value",
+            )
+        )
+    return [*cells, *means] if len({cell.dataset for cell in cells}) > 1 else list(cells)
+
+
+@dataclass(frozen=True)
+class Results:
+    """An experiment's results, as far as they are there.
+
+    Attributes:
+        recipe: The experiment.
+        measure: What the first table holds.
+        cells: The first table.
+        tables: Name → further tables.
+        missing: What would be needed for the rest.
+        notes: What must be known of the images and answers.
+    """
+
+    recipe: Recipe
+    measure: Measure
+    cells: Sequence[Cell]
+    tables: Mapping[str, Sequence[BaseModel]] = field(default_factory=dict)
+    missing: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.missing
+
+    def markdown(self) -> str:
+        """Return the first table and what belongs to it, as a Markdown document."""
+        parts = [f"# {self.recipe.title}", self.recipe.paper, self.recipe.about.strip(), self.measure.about]
+        parts += [markdown_table(*self._grid())]
+        if self.missing:
+            parts += ["## Missing", _listed(self.missing)]
+        if self.notes:
+            parts += ["## Notes", _listed(self.notes)]
+        return "\n\n".join(part for part in parts if part)
+
+    def write(self, folder: Path) -> None:
+        """Write table.md, table.csv and table.png, and each further table as CSV and into table.md.
+
+        Raises:
+            InputError: the folder cannot be written.
+            MissingExtraError: matplotlib is not installed.
+        """
+        writable_folder(folder)
+        further = {name: rows for name, rows in self.tables.items() if rows}
+        whole = [self.markdown(), *(f"## {name}\n\n{as_markdown(rows)}" for name, rows in further.items())]
+        write_text(folder / f"{TABLE}.md", "\n\n".join(whole) + "\n")
+        write_text(folder / f"{TABLE}.csv", as_csv(self.cells))
+        for name, rows in further.items():
+            write_text(folder / f"{name}.csv", as_csv(rows))
+        draw_bars(
+            list(self._bars()),
+            folder / f"{TABLE}.png",
+            title=", ".join(filter(None, (self.recipe.title, self.recipe.paper))),
+            measure=self.measure.title,
+        )
+
+    def _grid(self) -> tuple[list[str], list[list[str]]]:
+        """Return the heading, and a line of texts for each arm."""
+        columns = list(dict.fromkeys(cell.dataset for cell in self.cells))
+        lines: dict[str, dict[str, Cell]] = {}
+        for cell in self.cells:
+            lines.setdefault(cell.name, {})[cell.dataset] = cell
+        return ["", *columns], [
+            [name, *(self._shown(found.get(column)) for column in columns)] for name, found in lines.items()
+        ]
+
+    def _shown(self, cell: Cell | None) -> str:
+        """Return ours with its interval, and what is printed: `83.1 [82.5, 83.6], printed 83.36 (+41.16)`."""
+        if cell is None:
+            return ""
+        ours = ""
+        if cell.value is not None:
+            ours = self._number(cell.value)
+            if cell.low is not None and cell.high is not None:
+                ours += f" [{self._number(cell.low)}, {self._number(cell.high)}]"
+            if cell.gain is not None:
+                ours += f" ({self._number(cell.gain, sign=True)})"
+        elif cell.reading:
+            ours = "missing" if cell.missing else "undefined"
+        theirs = ""
+        if cell.printed is not None:
+            theirs = f"printed {cell.printed * 100:.2f}"
+            if cell.printed_gain is not None:
+                theirs += f" ({cell.printed_gain * 100:+.2f})"
+        return ", ".join(filter(None, (ours, theirs)))
+
+    def _number(self, value: float, *, sign: bool = False) -> str:
+        plus = "+" if sign else ""
+        return format(value * 100, f"{plus}.1f") if self.measure.share else format(value, f"{plus}.3f")
+
+    def _bars(self) -> Iterator[Bar]:
+        scale = 100 if self.measure.share else 1
+        for cell in self.cells:
+            value, low, high = (
+                None if each is None else each * scale for each in (cell.value, cell.low, cell.high)
+            )
+            theirs = None if cell.printed is None else cell.printed * 100
+            yield Bar(cell.name, cell.dataset, value, low, high, theirs)
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,169 @@
+"""Experiments from one end to the other: tuned, asked, measured, laid beside printed numbers; and gone on with."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from emogen.errors import InputError, UnfinishedError, UnknownNameError
+from emovit_train.cli import app
+from emovit_train.evaluation.predictions import read_predictions
+from emovit_train.reproduction.recipe import read_recipe, recipes
+from tests.emovit_train.reproduction.worlds import data_options
+
+RECIPE = """\
+title: Two portions
+data:
+  - {data: mine, as: records, split: all}
+  - {data: other, as: records}
+models:
+  base: {predictor: checkpoint, about: a checkpoint}
+  tiny: {about: weights}
+speak: false
+reading: sum
+against: before
+arms:
+  - {name: before, untuned: tuned}
+  - name: tuned
+    train: {model: tiny, settings: {max_steps: 1, batch_size: 3, types: categorical}}
+  - {name: as it is, model: base}
+"""
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, ["reproduce", *map(str, words)], catch_exceptions=False)
+
+
+def cells(folder: Path) -> list[dict[str, str]]:
+    with (folder / "table.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    file = tmp_path / "two.yaml"
+    file.write_text(RECIPE)
+    return file
+
+
+def test_an_experiment_goes_on_where_it_was(
+    recipe: Path, tmp_path: Path, run_folder: Path, tiny_folder: Path
+) -> None:
+    """With a part of what it needs it does that part and says what is missing; with more, only the rest is done."""
+    out = tmp_path / "out"
+    words = [
+        "--recipe",
+        recipe,
+        "--out",
+        out,
+        "--data",
+        f"mine={run_folder}",
+        "--model",
+        f"tiny={tiny_folder}",
+    ]
+    with pytest.raises(UnfinishedError, match="3 things are missing"):
+        run(*words)
+    assert not (out / "trained").exists()
+    with pytest.raises(UnfinishedError, match="2 things are missing"):
+        run(*words, "--data", f"instructions={run_folder}")
+    (checkpoint,) = (out / "trained").iterdir()
+    text = (out / "two" / "table.md").read_text()
+    assert "- data set 'other': --data other=FOLDER" in text
+    assert "- model 'base' (a checkpoint): --model base=FOLDER" in text
+    assert "mine: 3 of 4 images were trained on by tuned and are left out" in text
+    made = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name in ("train.json",)}
+    answers = {path: path.read_bytes() for path in out.rglob("predictions.jsonl")}
+    assert len(answers) == 2
+
+    words += ["--data", f"instructions={run_folder}", "--data", f"other={run_folder}"]
+    done = run(*words, "--model", f"base={checkpoint}")
+    assert done.exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("train.json")} == made
+    assert {path: path.read_bytes() for path in answers} == answers
+    found = cells(out / "two")
+    assert {(cell["arm"], cell["dataset"]) for cell in found} == {
+        (arm, data) for arm in ("before", "tuned", "as it is") for data in ("mine", "other")
+    }
+    assert {cell["n"] for cell in found} == {"1"}
+    # The checkpoint as it is and the tuned arm are one model: its answers are asked for once.
+    assert len(list(out.rglob("predictions.jsonl"))) == 4
+    assert (out / "two" / "table.png").stat().st_size > 1000
+    assert "compared" in (out / "two" / "table.md").read_text()
+
+    # A setting of the command wins over the recipe's, and what was tuned otherwise stays.
+    assert run(*words, "--train", "seed=2", "--only", "tuned").exit_code == 0
+    assert len(list((out / "trained").iterdir())) == 2
+
+
+def test_what_cannot_be_meant_is_refused(
+    recipe: Path, tmp_path: Path, run_folder: Path, tiny_folder: Path
+) -> None:
+    """Settings, arms and names that are not there, before anything is tuned."""
+    out = tmp_path / "out"
+    words = [
+        "--recipe",
+        recipe,
+        "--out",
+        out,
+        "--data",
+        f"mine={run_folder}",
+        "--model",
+        f"tiny={tiny_folder}",
+    ]
+    words += ["--data", f"instructions={run_folder}"]
+    with pytest.raises(InputError, match="--sead"):
+        run(*words, "--train", "sead=1")
+    with pytest.raises(UnknownNameError, match="unknown arm 'tune'"):
+        run(*words, "--only", "tune")
+    with pytest.raises(UnknownNameError, match="--data: unknown data of this recipe 'minee'"):
+        run(*words, "--data", "minee=x")
+    with pytest.raises(InputError, match="no such file or folder"):
+        run(*words, "--data", f"other={tmp_path / 'no'}")
+    with pytest.raises(InputError, match="not NAME=VALUE"):
+        run(*words, "--train", "seed")
+    assert not (out / "trained").exists()
+
+
+def test_recipes_are_listed_and_shown() -> None:
+    """By name, and as they stand; without either, nothing is run."""
+    told = run("--list").output
+    assert all(name in told for name in recipes())
+    assert "experiment: table2" in run("--show", "table2").output
+    with pytest.raises(InputError, match="no recipe, or two"):
+        run()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(recipes()))
+def test_each_recipe_runs(
+    name: str, tmp_path: Path, run_folder: Path, tiny_folder: Path, tuned_folder: Path
+) -> None:
+    """With small copies of what it asks for, every experiment ends whole, and its table has a number for each arm."""
+    recipe = read_recipe(name)
+    tuned = {arm.train.model for arm in recipe.arms if arm.train}
+    words = [
+        f"{each}={tiny_folder if each in tuned else f'checkpoint:{tuned_folder}'}" for each in recipe.models
+    ]
+    told = [word for each in words for word in ("--model", each)]
+    told += data_options(recipe, tmp_path / "data", run_folder)
+    told += [
+        "--train",
+        "max_steps=1",
+        "--train",
+        "epochs=1",
+        "--train",
+        "parts=qformer",
+        "--images",
+        "2",
+        "--split",
+        "all",
+    ]
+    done = run(name, "--out", tmp_path / "out", *told)
+    assert done.exit_code == 0, done.output
+    found = cells(tmp_path / "out" / name)
+    assert {cell["arm"] for cell in found} >= {arm.name for arm in recipe.arms}
+    for path in (tmp_path / "out").rglob("predictions.jsonl"):
+        assert read_predictions(path)
