@@ -60,6 +60,17 @@ LABEL_SETS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "webemo-7": ("love", "joy", "confusion", "sadness", "anger", "fear", "surprise"),
     "webemo-2": ("positive", "negative"),
+    # Plutchik 1980; EmoTag1200.
+    "plutchik-8": (
+        "anger",
+        "anticipation",
+        "disgust",
+        "fear",
+        "joy",
+        "sadness",
+        "surprise",
+        "trust",
+    ),
 }
 
 
