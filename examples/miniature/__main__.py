@@ -1,0 +1,196 @@
+"""The paper's Table 2 in miniature: python -m examples.miniature --labels EmoTag1200-scores.csv --out runs/miniature.
+
+Runs the real commands; what is finished is not repeated when the same command runs again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import platform
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from emogen.atomic import write_text
+from emogen.errors import InputError
+from emogen.schemas import ImageRecord, Sample
+from emogen.terminal import run_app
+from emovit_train.evaluation.predictions import read_predictions
+from examples.miniature import arms, drawings, fold_files, outcomes, probe, records, tables
+from examples.miniature.folds import Fold, folds
+from examples.miniature.outcomes import Outcome
+from examples.miniature.scores import Scored, read_scores
+from examples.miniature.steps import Step, run_all
+
+HERE: Final = Path(__file__).resolve().parent
+ROWS: Final = HERE / "samples.jsonl.gz"
+PROBE: Final = "linear probe"
+MAJORITY: Final = "majority"
+REFERENCE: Final = "categorical"
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def main(
+    labels: Annotated[Path, typer.Option(help="EmoTag1200-scores.csv, from github.com/abushoeb/EmoTag.")],
+    out: Annotated[Path, typer.Option(help="Folder for everything that is made.")],
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds each arm is tuned with.")] = 1,
+    only_folds: Annotated[str, typer.Option("--folds", help="Which of the folds 0, 1 and 2.")] = "0,1,2",
+    portions: Annotated[str, typer.Option(help="Shares of the drawings in percent, as in Table 4.")] = "100",
+    generate: Annotated[
+        bool, typer.Option(help="Make the instructions anew, by the embedded model.")
+    ] = False,
+) -> None:
+    """Tune on the three types of instructions, and compare on drawings that no arm has seen."""
+    scored = read_scores(labels)
+    chosen = {int(number): folds(scored)[int(number)] for number in only_folds.split(",")}
+    prepare(out, scored, generate=generate)
+    samples, drawn = _samples(out, scored, generate=generate), _records(out)
+    wanted = list(product(arms.ARMS, chosen, range(seeds), map(int, portions.split(","))))
+    runs = [
+        arms.Run(arm, fold, seed, portion)
+        for arm, fold, seed, portion in wanted
+        if arm.types or (seed == 0 and portion == 100)
+    ]
+    run_all(_steps(out, runs, chosen, samples, drawn), out)
+    result = compare(out, scored, chosen, runs, drawn)
+    write_text(out / "results.json", json.dumps(result, indent=2) + "\n")
+    tables.picture(result["table"], out / "results.png")
+    table = tables.markdown(result["table"], REFERENCE, PROBE)
+    write_text(out / "results.md", table + "\n")
+    typer.echo(f"\n{table}\n\nwritten: {out / 'results.json'}, results.md, results.png")
+
+
+def prepare(out: Path, scored: Sequence[Scored], *, generate: bool) -> None:
+    """Fetch the drawings, lay them out, and describe them."""
+    packages = {style: drawings.fetch(style, out / "packages") for style in drawings.STYLES}
+    if not (out / "unlabelled" / "metadata.jsonl").is_file():
+        records.lay_out(out, packages, drawings.emoji_list(packages["google"]), scored)
+    fold_files.write_captions(out / "unlabelled", out / "captions.json")
+    described = out / "labelled" / "records.jsonl"
+    # EfficientNet knows photographs: it names a drawn face a pick or a whistle.
+    told = ("--no-objects", "--labels", "plutchik-8", "--out", str(described))
+    run_all([Step("describe", ("emogen", "describe", str(out / "labelled"), *told), described, 1)], out)
+    trained = [
+        row for row in _records(out) if records.style_and_code(row.image)[0] in drawings.TRAINED_STYLES
+    ]
+    text = "".join(row.model_dump_json() + "\n" for row in trained)
+    learnt, run = out / "labelled" / "trained.jsonl", out / "run"
+    write_text(learnt, text)
+    if generate:
+        command = ("emogen", "generate", str(learnt), "--backend", "embedded", "--out", str(run))
+        run_all([Step("generate", command, run / "samples.jsonl", 1)], out)
+
+
+def _records(out: Path) -> list[ImageRecord]:
+    lines = (out / "labelled" / "records.jsonl").read_text("utf-8").splitlines()
+    return [ImageRecord.model_validate_json(line) for line in lines]
+
+
+def _samples(out: Path, scored: Sequence[Scored], *, generate: bool) -> list[Sample]:
+    """Return the instructions: those just made, or the ones that were made before and are kept beside this file.
+
+    Raises:
+        InputError: they were made with other labels.
+    """
+    text = (
+        (out / "run" / "samples.jsonl").read_text("utf-8")
+        if generate
+        else gzip.decompress(ROWS.read_bytes()).decode()
+    )
+    samples = [Sample.model_validate_json(line) for line in text.splitlines()]
+    labels = {each.code: each.label for each in scored}
+    for sample in samples:
+        if sample.record.emotion != labels[records.style_and_code(sample.record.image)[1]]:
+            raise InputError(
+                f"{sample.record.image} has another label there than the instructions were made with",
+                where="--labels",
+                remedy="Name EmoTag1200-scores.csv as published, or make the instructions anew: --generate.",
+            )
+    return samples
+
+
+def _steps(
+    out: Path,
+    runs: Sequence[arms.Run],
+    chosen: dict[int, Fold],
+    samples: Sequence[Sample],
+    drawn: Sequence[ImageRecord],
+) -> list[Step]:
+    steps = [arms.captioning(out)]
+    written = {
+        number: fold_files.write_fold(out / f"fold{number}", fold, samples, drawn)
+        for number, fold in chosen.items()
+    }
+    for run in runs:
+        learnt, asked = written[run.fold]
+        turns = sum(len(sample.turns) for sample in learnt if sample.instruction in run.arm.types)
+        if run.arm.types:
+            steps.append(arms.tuning(out, run, turns * run.portion // 100))
+        steps.append(arms.evaluating(out, run, len(asked)))
+    return steps
+
+
+def compare(
+    out: Path,
+    scored: Sequence[Scored],
+    chosen: dict[int, Fold],
+    runs: Sequence[arms.Run],
+    drawn: Sequence[ImageRecord],
+) -> dict[str, Any]:
+    """Return the results of all runs and baselines, and how they came about."""
+    near_ties = frozenset(each.code for each in scored if each.near_tie)
+    found: dict[str, list[Outcome]] = {}
+    for run in runs:
+        name = run.arm.name if run.portion == 100 else f"{run.arm.name}, {run.portion}%"
+        for row in read_predictions(out / "evaluated" / run.name / "predictions.jsonl"):
+            image = str(Path(row.image).relative_to(out / "labelled"))
+            said = outcomes.outcome(chosen[run.fold], image, str(row.label), row.readings["sum"], near_ties)
+            found.setdefault(name, []).extend([said] if said else [])
+    known = probe.features([out / "labelled" / row.image for row in drawn])
+    for fold in chosen.values():
+        for name, answers in _baselines(out, fold, drawn, known).items():
+            for record in drawn:
+                said = outcomes.outcome(
+                    fold, record.image, str(record.emotion), answers[record.image], near_ties
+                )
+                found.setdefault(name, []).extend([said] if said else [])
+    return {
+        "table": tables.summary(found, REFERENCE, [PROBE]),
+        "folds": sorted(chosen),
+        "seeds": sorted({run.seed for run in runs}),
+        "settings": {"epochs": arms.EPOCHS, "batch": arms.BATCH, "lr": arms.RATE},
+        "captioning": {"steps": arms.CAPTION_STEPS, "batch": arms.CAPTION_BATCH},
+        "machine": {"processor": platform.machine(), "python": platform.python_version()},
+    }
+
+
+def _baselines(
+    out: Path, fold: Fold, drawn: Sequence[ImageRecord], known: dict[Path, list[float]]
+) -> dict[str, dict[str, str]]:
+    """Return baseline → drawing → label, learnt from what the arms learn from."""
+
+    def labelled(test: str | None, *, learnt: bool = False) -> list[tuple[Path, str]]:
+        return [
+            (out / "labelled" / row.image, str(row.emotion))
+            for row in drawn
+            if fold_files.learnt_in(fold, row.image) == learnt
+            and (learnt or fold_files.test_of(fold, row.image) == test)
+        ]
+
+    train = labelled(None, learnt=True)
+    names = [label for _, label in train]
+    most = max(sorted(set(names)), key=names.count)
+    said = probe.probe(known, train, labelled("val"), [out / "labelled" / row.image for row in drawn])
+    return {
+        MAJORITY: {row.image: most for row in drawn},
+        PROBE: {row.image: label for row, label in zip(drawn, said, strict=True)},
+    }
+
+
+if __name__ == "__main__":
+    run_app(app)
