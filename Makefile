@@ -10,6 +10,8 @@
 #   make bench-exports       measure the export of half a million samples, and write the result files
 #   make bench-training      measure a step of tuning beside transformers' plain forward, and write the result files
 #   make bench-ranking       measure ranking 25 labels beside one forward pass, and write the result files
+#   make reproduce-nano      the paper's Table 2 on emoji drawings, LABELS=EmoTag1200-scores.csv; hours on two cores
+#   make reproduce-nano-full the same with three seeds and the shares of Table 4, for a night
 #   make readme              run the demonstration and write its output into README.md
 #   make readme-check        run the demonstration and compare it with README.md
 #
@@ -33,10 +35,10 @@ LAVIS_APART = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("p
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow lavis check format readme readme-check bench-generation bench-sources bench-exports bench-training bench-training-gpu bench-ranking clean
+.PHONY: help demo test test-slow lavis check format readme readme-check bench-generation bench-sources bench-exports bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
 
 help:
-	@sed -n '3,20s/^# \{0,1\}//p' Makefile
+	@sed -n '3,22s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -98,6 +100,13 @@ bench-training-gpu: $(READY)
 
 bench-ranking: $(READY)
 	$(BIN)/python -m benchmarks.ranking.measure
+
+LABELS ?= EmoTag1200-scores.csv
+reproduce-nano: $(READY)
+	$(BIN)/python -m examples.miniature --labels "$(LABELS)" --out runs/miniature
+
+reproduce-nano-full: $(READY)
+	$(BIN)/python -m examples.miniature --labels "$(LABELS)" --out runs/miniature --seeds 3 --portions 5,10,30,50,100
 
 clean:
 	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -149,14 +149,16 @@ def compare(
         name = run.arm.name if run.portion == 100 else f"{run.arm.name}, {run.portion}%"
         for row in read_predictions(out / "evaluated" / run.name / "predictions.jsonl"):
             image = str(Path(row.image).relative_to(out / "labelled"))
-            said = outcomes.outcome(chosen[run.fold], image, str(row.label), row.readings["sum"], near_ties)
+            said = outcomes.outcome(
+                run.fold, chosen[run.fold], image, str(row.label), row.readings["sum"], near_ties
+            )
             found.setdefault(name, []).extend([said] if said else [])
     known = probe.features([out / "labelled" / row.image for row in drawn])
-    for fold in chosen.values():
+    for number, fold in chosen.items():
         for name, answers in _baselines(out, fold, drawn, known).items():
             for record in drawn:
                 said = outcomes.outcome(
-                    fold, record.image, str(record.emotion), answers[record.image], near_ties
+                    number, fold, record.image, str(record.emotion), answers[record.image], near_ties
                 )
                 found.setdefault(name, []).extend([said] if said else [])
     return {

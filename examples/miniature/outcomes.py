@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Final
 
+from emovit_train.evaluation.metrics import macro_f1
+from emovit_train.evaluation.statistics import interval
 from examples.miniature.fold_files import test_of
 from examples.miniature.folds import Fold
 from examples.miniature.records import style_and_code
@@ -18,7 +21,6 @@ TESTS: Final = {
     "A": "unseen emoji, trained styles",
     "C": "unseen emoji, held-out style",
 }
-RESAMPLES: Final = 5000
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Outcome:
     """One drawing as one arm saw it.
 
     Attributes:
+        place: Fold and drawing.
         test: `A`, `B`, `C`, or `val`.
         code: The emoji.
         label: Its strongest emotion by people's scores.
@@ -33,17 +36,25 @@ class Outcome:
         near_tie: Whether a second emotion is as strong.
     """
 
+    place: str
     test: str
     code: str
     label: str
     said: str
     near_tie: bool
 
+    @property
+    def right(self) -> bool:
+        """Whether the label is people's strongest."""
+        return self.said == self.label
 
-def outcome(fold: Fold, image: str, label: str, said: str, near_ties: frozenset[str]) -> Outcome | None:
-    """Return the outcome for a drawing, None where it belongs to no test."""
+
+def outcome(
+    number: int, fold: Fold, image: str, label: str, said: str, near_ties: frozenset[str]
+) -> Outcome | None:
+    """Return the outcome for a drawing in a fold, by its number; None where it belongs to no test."""
     test, code = test_of(fold, image), style_and_code(image)[1]
-    return None if test is None else Outcome(test, code, label, said, code in near_ties)
+    return None if test is None else Outcome(f"{number} {image}", test, code, label, said, code in near_ties)
 
 
 @dataclass(frozen=True)
@@ -59,41 +70,22 @@ class Score:
 
 def score(outcomes: Sequence[Outcome]) -> Score:
     """Return how well the outcomes of one arm and test did, all folds and seeds together."""
-    from sklearn.metrics import f1_score
-
-    hits, counts = _by_emoji(outcomes)
-    low, high = _interval(lambda h, n: h / n, hits, counts)
     labels, said = [each.label for each in outcomes], [each.said for each in outcomes]
-    macro_f1 = float(f1_score(labels, said, average="macro", zero_division=0))
-    return Score(len(outcomes), sum(hits) / sum(counts), low, high, macro_f1)
+    hits = [float(each.right) for each in outcomes]
+    low, high = interval(hits, units=[each.code for each in outcomes])
+    return Score(len(outcomes), sum(hits) / len(hits), low, high, macro_f1(labels, said))
 
 
 def difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> tuple[float, float, float]:
-    """Return by how much the second arm's accuracy is higher, and the 95% interval, paired by emoji."""
-    (hits, counts), (others, other_counts) = _by_emoji(first), _by_emoji(second)
-    low, high = _interval(lambda a, n, b, m: b / m - a / n, hits, counts, others, other_counts)
-    return sum(others) / sum(other_counts) - sum(hits) / sum(counts), low, high
+    """Return by how much the second arm's accuracy is higher, drawing by drawing, and the 95% interval.
 
-
-def _by_emoji(outcomes: Iterable[Outcome]) -> tuple[list[int], list[int]]:
-    """Return hits and drawings of each emoji: drawings of one emoji are not independent."""
-    hits: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    for each in outcomes:
-        hits[each.code] = hits.get(each.code, 0) + (each.said == each.label)
-        counts[each.code] = counts.get(each.code, 0) + 1
-    return [hits[code] for code in sorted(hits)], [counts[code] for code in sorted(counts)]
-
-
-def _interval(statistic: Callable[..., float], *columns: Sequence[int]) -> tuple[float, float]:
-    from scipy.stats import bootstrap
-
-    found = bootstrap(
-        tuple(map(list, columns)),
-        lambda *parts, axis: statistic(*(part.sum(axis=axis) for part in parts)),
-        paired=True,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        rng=0,
-    )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    Args:
+        first: Outcomes of an arm, with one seed or more.
+        second: Of another in the same folds.
+    """
+    before: dict[str, list[bool]] = {}
+    for each in first:
+        before.setdefault(each.place, []).append(each.right)
+    gains = [each.right - fmean(before[each.place]) for each in second]
+    low, high = interval(gains, units=[each.code for each in second])
+    return fmean(gains), low, high

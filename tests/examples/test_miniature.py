@@ -1,0 +1,203 @@
+"""The paper in miniature: who learns what, who is asked what, and what is counted."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from emogen.errors import CheckFailedError, InputError
+from emogen.schemas import ImageRecord
+from examples.miniature import arms, drawings, fold_files, outcomes, records, steps, tables
+from examples.miniature.folds import Fold, folds
+from examples.miniature.scores import LABELS, Scored, read_scores
+
+FOLD = Fold(train=frozenset({"a1"}), val=frozenset({"b2"}), test=frozenset({"c3"}))
+
+
+def scored(code: str, label: str, strength: float = 0.9, second: float = 0.1) -> Scored:
+    values = [second if label != LABELS[0] else 0.0, *[0.0] * 7]
+    values[LABELS.index(label)] = strength
+    return Scored(code, code, tuple(values))
+
+
+def test_scores_are_read_and_refused_by_line(tmp_path: Path) -> None:
+    """The strongest emotion is the label, a second one close behind is a near tie, and a bad line is named."""
+    file = tmp_path / "scores.csv"
+    head = f"unicode,emoji,name,{','.join(LABELS)}\n"
+    file.write_text(
+        head + "1F600,x,grin,0,0,0,0,0.9,0,0.1,0\n2639,x,frown,0.5,0,0.1,0,0,0.45,0,0\n", encoding="utf-8"
+    )
+    grin, frown = read_scores(file)
+    assert (grin.code, grin.label, grin.near_tie) == ("1f600", "joy", False)
+    assert (frown.label, frown.near_tie) == ("anger", True)
+    file.write_text(head + "1F600,x,grin,0,0,0,0,1.9,0,0.1,0\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"scores\.csv:2"):
+        read_scores(file)
+    file.write_text("unicode,name\n", encoding="utf-8")
+    with pytest.raises(InputError, match="lacks the columns anger"):
+        read_scores(file)
+
+
+def test_every_emoji_is_kept_back_once() -> None:
+    """Three folds: each emoji is in one test part, the parts of a fold do not overlap, and they repeat."""
+    known = [scored(f"{number:x}", LABELS[number % 4]) for number in range(60)]
+    made = folds(known)
+    assert sorted(code for fold in made for code in fold.test) == sorted(each.code for each in known)
+    for fold in made:
+        assert not fold.train & fold.val
+        assert not (fold.train | fold.val) & fold.test
+        assert len(fold.train | fold.val | fold.test) == 60
+    assert folds(list(known)) == made
+
+
+@pytest.mark.parametrize(
+    ("image", "test"),
+    [
+        ("google/a1.png", None),
+        ("facebook/a1.png", "B"),
+        ("twitter/b2.png", "val"),
+        ("facebook/b2.png", None),
+        ("twitter/c3.png", "A"),
+        ("facebook/c3.png", "C"),
+    ],
+)
+def test_which_test_a_drawing_is_in(image: str, test: str | None) -> None:
+    """What weights or settings were made with is in no test, and the held-out style chooses no setting."""
+    assert fold_files.test_of(FOLD, image) == test
+
+
+def test_a_fold_s_files(tmp_path: Path) -> None:
+    """What is asked about has no drawing that is trained on."""
+    drawn = [
+        ImageRecord(id=f"{style}/{code}", image=f"{style}/{code}.png", emotion="joy", labels=LABELS)
+        for style in drawings.STYLES
+        for code in ("a1", "b2", "c3")
+    ]
+    learnt, asked = fold_files.write_fold(tmp_path / "fold0", FOLD, [], drawn)
+    assert learnt == []
+    assert {(row.image, row.split) for row in asked} == {
+        ("facebook/a1.png", "test"),
+        ("google/b2.png", "val"),
+        ("twitter/b2.png", "val"),
+        *((f"{style}/c3.png", "test") for style in drawings.STYLES),
+    }
+    assert len((tmp_path / "fold0" / "records.jsonl").read_text().splitlines()) == len(asked)
+
+
+def package(folder: Path, style: str) -> None:
+    entry = {
+        "image": "263a-fe0f.png",
+        "name": "WHITE SMILING FACE",
+        "category": "Smileys & Emotion",
+        "sort_order": 1,
+        **{f"has_img_{each}": True for each in drawings.STYLES},
+    }
+    half = entry | {"image": "1f004.png", "sort_order": 0, "has_img_facebook": False}
+    with tarfile.open(folder / f"emoji-datasource-{style}-{drawings.VERSION}.tgz", "w:gz") as tar:
+        for name, content in {
+            "package/emoji.json": json.dumps([half, entry]),
+            "package/LICENSE": "MIT",
+            f"package/img/{style}/64/263a-fe0f.png": "picture",
+            f"package/img/{style}/sheets/64.png": "sheet",
+        }.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content.encode()))
+
+
+def test_packages_become_folders(tmp_path: Path) -> None:
+    """Of a package only list, licence and small drawings are unpacked; emoji that a style lacks are left out."""
+    fetched = {}
+    for style in drawings.STYLES:
+        package(tmp_path, style)
+        fetched[style] = drawings.fetch(style, tmp_path)
+    assert sorted(path.name for path in fetched["google"].iterdir()) == [
+        "263a-fe0f.png",
+        "LICENSE",
+        "emoji.json",
+    ]
+    (smile,) = drawings.emoji_list(fetched["google"])
+    assert (smile.code, smile.name) == ("263a", "white smiling face")
+    with pytest.raises(InputError, match="1 scored emoji are not drawn in all styles, the first is ffff"):
+        records.lay_out(tmp_path / "out", fetched, [smile], [scored("ffff", "joy")])
+
+    records.lay_out(tmp_path / "out", fetched, [smile], [])
+    fold_files.write_captions(tmp_path / "out" / "unlabelled", tmp_path / "captions.json")
+    rows = json.loads((tmp_path / "captions.json").read_text())
+    # The held-out style is never seen.
+    assert [row["image"] for row in rows] == ["google/263a.png", "twitter/263a.png"]
+    assert rows[0]["conversations"][1]["value"] == "A drawing of white smiling face."
+
+
+def seen(place: str, said: str, label: str = "joy", near_tie: bool = False) -> outcomes.Outcome:
+    return outcomes.Outcome(place, "B", place.split("/")[1], label, said, near_tie)
+
+
+def test_scores_are_hand_counted() -> None:
+    """Accuracy, and a difference that compares drawing by drawing, also with one arm in two seeds."""
+    one = [seen("0 f/a", "joy"), seen("0 f/b", "fear"), seen("0 f/c", "joy"), seen("0 f/d", "fear")]
+    other = [seen("0 f/a", "joy"), seen("0 f/b", "joy"), seen("0 f/c", "joy"), seen("0 f/d", "fear")]
+    found = outcomes.score(one)
+    assert (found.n, found.accuracy) == (4, 0.5)
+    assert found.low <= 0.5 <= found.high
+    assert outcomes.difference(one, other)[0] == 0.25
+    assert outcomes.difference(other, one)[0] == -0.25
+    assert outcomes.difference(one + other, other)[0] == 0.125
+    assert outcomes.difference(one, one) == (0.0, 0.0, 0.0)
+
+
+def test_the_table_says_what_lies_within_the_interval() -> None:
+    """A difference whose interval holds 0 is called one; a near tie is left out of its column."""
+    right = [seen(f"0 f/{code}", "joy") for code in "abcdefgh"] + [seen("0 f/i", "fear", near_tie=True)]
+    wrong = [seen(each.place, "joy" if each.code in "gh" else "fear") for each in right]
+    others = [
+        outcomes.Outcome(f"0 {test}/{code}", test, code, "joy", "joy", False)
+        for test in "AC"
+        for code in "xy"
+    ]
+    arms_seen = {"categorical": right + others, "same": right + others, "worse": wrong + others}
+    rows = tables.summary(arms_seen, "categorical", [])
+    assert rows["categorical"]["B, near ties left out"]["accuracy"] == 1.0
+    lines = tables.markdown(rows, "categorical", "linear probe").splitlines()
+    assert "+0.00 (+0.00 to +0.00), within the interval" in lines[3]
+    assert "-0.67 (" in lines[4]
+    assert "within" not in lines[4]
+
+
+def test_runs_have_folders_of_their_own() -> None:
+    """No two runs of the whole experiment share a folder."""
+    runs = [
+        arms.Run(arm, fold, seed, portion)
+        for arm in arms.ARMS
+        for fold in range(3)
+        for seed in range(2)
+        for portion in (5, 100)
+    ]
+    assert len({run.name for run in runs}) == len(runs)
+
+
+def test_finished_steps_are_not_repeated(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The same command again runs nothing; another command, or a lost result, runs again; a failure stops."""
+    made = tmp_path / "made"
+
+    def step(text: str) -> steps.Step:
+        code = f"import pathlib; pathlib.Path({str(made)!r}).touch(); print({text!r})"
+        return steps.Step("one", ("python", "-c", code), made, 1)
+
+    def said(text: str) -> bool:
+        steps.run_all([step(text)], tmp_path)
+        return capfd.readouterr().out.endswith(f"{text}\n")
+
+    assert said("first")
+    assert not said("first")
+    assert said("second")
+    made.unlink()
+    assert said("second")
+    broken = steps.Step("two", ("python", "-c", "raise SystemExit(3)"), tmp_path / "never", 1)
+    with pytest.raises(CheckFailedError, match="ended with 3"):
+        steps.run_all([step("second"), broken], tmp_path)
+    assert steps._seconds(broken, tmp_path) is None
