@@ -103,7 +103,6 @@ class FeatureCache:
     """
 
     def __init__(self, folder: Path, model: Assembly, key: CacheKey) -> None:
-        writable_folder(folder)
         self._folder = folder
         self._model = model
         self._key = key
@@ -127,6 +126,7 @@ class FeatureCache:
                 new.setdefault(self._known[path], path)
         if not new:
             return
+        writable_folder(self._folder)
         with locked(self._folder, "feature cache"), progress("image features", len(new)) as advance:
             waiting = iter(new.items())
             while part := list(islice(waiting, SHARD_IMAGES)):
@@ -191,6 +191,7 @@ class FeatureCache:
     def _check_key(self) -> None:
         file = self._folder / KEY
         if not file.exists():
+            writable_folder(self._folder)
             write_text(file, self._key.model_dump_json(indent=2) + "\n")
             return
         try:

@@ -13,21 +13,17 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from emovit_train.data import Row
-from emovit_train.objective import Example
-from emovit_train.optimizer import gradient_scaler
-from emovit_train.ranks import Ranks, open_ranks
+from emovit_train.ranks import open_ranks
 from emovit_train.settings import TrainSettings
-from emovit_train.stepping import Stepper
 from emovit_train.train import train
-from tests.emovit_train.conftest import assemble_tiny
+from tests.emovit_train.one_step import step_gradients
 
 ROOT = Path(__file__).parents[2]
 QUESTIONS = [
@@ -51,44 +47,6 @@ def run_job(folder: Path, **job: Any) -> None:
 
 def pixels(count: int) -> torch.Tensor:
     return torch.randn(count, 3, 28, 28, generator=torch.Generator().manual_seed(1))
-
-
-class FixedFeatures:
-    """The features of `pixels`, for photographs that are called 0, 1 and so on."""
-
-    def __init__(self, features: torch.Tensor) -> None:
-        self._features = features
-
-    def batch(self, paths: Sequence[Path]) -> torch.Tensor:
-        return self._features[[int(path.name) for path in paths]]
-
-
-def step_gradients(
-    model_folder: Path, ranks: Ranks, lanes: Sequence[Sequence[int]], **told: Any
-) -> dict[str, Any]:
-    """Return loss and gradients of one step over QUESTIONS, as the loop makes them, in batches of their numbers."""
-    model = assemble_tiny(model_folder)
-    texts = [model.codec.encode(*each) for each in QUESTIONS]
-    examples = [
-        Example(Row(Path(str(number)), *each, "basic", str(number)), text)
-        for number, (each, text) in enumerate(zip(QUESTIONS, texts, strict=True))
-    ]
-    trained = model.trained_tensors()
-    stepper = Stepper(
-        model=model.train(),
-        examples=examples,
-        optimizer=torch.optim.SGD(trained.values(), lr=0.0),
-        scaler=gradient_scaler(torch.device("cpu"), torch.float32),
-        ranks=ranks,
-        clip=0.0,
-        **told,
-    )
-    features = FixedFeatures(model.encode_images(pixels(len(QUESTIONS))))
-    stepped = stepper.step(lanes, features)  # type: ignore[arg-type]
-    gradients = {
-        name: torch.zeros_like(each) if each.grad is None else each.grad for name, each in trained.items()
-    }
-    return {"loss": stepped.loss, "norm": stepped.gradient_norm, "gradients": gradients}
 
 
 def _together(job: dict[str, Any]) -> None:
@@ -124,7 +82,7 @@ def _as_rank(job: dict[str, Any], ports: list[str]) -> None:
     os.environ["MASTER_PORT"] = ports.pop()
     with open_ranks("cpu") as ranks:
         for number, told in enumerate(job["steps"]):
-            result = step_gradients(ranks=ranks, **told)
+            result = step_gradients(ranks=ranks, data=job["data"], **told)
             if ranks.is_first:
                 torch.save(result, Path(job["folder"]) / f"step-{number}.pt")
 

@@ -32,7 +32,8 @@ from tests.emovit_train.conftest import (
     qformer_tokenizer,
     t5_config,
 )
-from tests.emovit_train.processes import QUESTIONS, pixels, step_gradients
+from tests.emovit_train.one_step import examples_of, pixels_of, step_gradients
+from tests.emovit_train.processes import QUESTIONS, pixels
 from tests.emovit_train.reference import reference_inputs, reference_model, reference_step
 
 GUIDE = Path(__file__).parents[2] / "docs" / "pitfalls.md"
@@ -311,21 +312,22 @@ def test_language_model_of_small_weights_cannot_be_steered(tiny_folder: Path) ->
     assert loss_taken_off(tiny_folder, 0.15) > 1
 
 
-def test_accumulated_losses_of_t5_add_up(tiny_t5_folder: Path) -> None:
+def test_accumulated_losses_of_t5_add_up(tiny_t5_folder: Path, run_folder: Path) -> None:
     """The Trainer's token count, which T5 takes and leaves unused, sums the means of all parts; ours is one mean."""
-    theirs, codec = reference_model(tiny_t5_folder), assemble_tiny(tiny_t5_folder).codec
-    texts = [codec.encode(*row) for row in QUESTIONS]
-    loss, gradients = reference_step(tiny_t5_folder, pixels(len(texts)), collate(texts, codec))
+    theirs, model = reference_model(tiny_t5_folder), assemble_tiny(tiny_t5_folder)
+    examples = examples_of(model, run_folder)
+    texts, seen = [each.text for each in examples], pixels_of(model, examples)
+    loss, gradients = reference_step(tiny_t5_folder, seen, collate(texts, model.codec))
     count = sum(len(text.answer) for text in texts)
     naive = 0.0
     for number, text in enumerate(texts):
-        part = collate([text], codec)
-        inputs = reference_inputs(theirs, pixels(len(texts))[number : number + 1], part)
+        inputs = reference_inputs(theirs, seen[number : number + 1], collate([text], model.codec))
         # So the Trainer does where a model's forward takes any keyword: no division by the number of parts.
         naive += theirs(**inputs, num_items_in_batch=torch.tensor(count)).loss.item()
     assert naive > 2.5 * loss
     alone = Ranks(0, 1, torch.device("cpu"))
-    ours = step_gradients(tiny_t5_folder, alone, lanes=[[0], [1], [2]], loss_norm="token")
+    lanes = [[number] for number in range(len(texts))]
+    ours = step_gradients(tiny_t5_folder, run_folder, alone, lanes=lanes, loss_norm="token")
     assert ours["loss"] == pytest.approx(loss, abs=1e-5)
     name = "projection.weight"
     torch.testing.assert_close(ours["gradients"][name], gradients[name], atol=1e-5, rtol=1e-5)
