@@ -60,7 +60,7 @@ class AzureBackend(OpenAIBackend):
         return Server(base_url, own=True, key=key, named_by=named_by, unknown_model=advice)
 
     def _connection(self, options: BackendOptions) -> Transport:
-        return SdkTransport(self._client, self.in_flight, options.timeout_s)
+        return SdkTransport(self.server, self._client, self.in_flight, options.timeout_s)
 
     def _client(self, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
         import openai

@@ -130,13 +130,19 @@ def failure(reply: HttpReply, server: Server, model: str) -> BackendError:
             f"{server.base_url}: the account has no credit left (HTTP {status}): {message}",
             remedy="Add credit, then run the same command again: it goes on from there.",
         )
+    if status == 407:
+        return BackendError(
+            "a proxy on the way wants a name and a password (HTTP 407)",
+            where=server.base_url,
+            remedy="Write them into HTTP_PROXY or HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT.",
+        )
     if status == 404:
         return BackendError(
             f"{server.base_url} does not serve {model!r} (HTTP 404): {message}",
             remedy=_instead(server, model),
         )
     if 300 <= status < 400:
-        place = reply.headers.get("location", "nowhere")
+        place = server.place(reply.headers.get("location", "nowhere"))
         return BackendError(
             f"{server.base_url} sends us on to {shorten(place)} (HTTP {status})",
             remedy="Name the address itself with --base-url.",

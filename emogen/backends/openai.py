@@ -124,7 +124,8 @@ class OpenAIBackend:
         try:
             reply = await self._transport.post(orjson.dumps(self.request.body(prompt)))
         except OSError as error:
-            raise self._unreachable(error) from error
+            # Not as its cause: a traceback would show what the network said as it came, the key perhaps in it.
+            raise self._unreachable(error) from None
         self._reached = True
         return replace(reply, body=self.server.without_key(reply.body))
 
@@ -155,7 +156,7 @@ class OpenAIBackend:
     def _unreachable(self, error: OSError) -> BackendError:
         if isinstance(error, TimeoutError):
             return TransientError("timeout", f"no answer within {self._timeout_s:g} s")
-        detail = shorten(error, 160)
+        detail = shorten(self.server.shown(str(error)), 160)
         self._missed += 1
         if self._reached or self._missed < ATTEMPTS_TO_REACH:
             return TransientError("unreachable", f"{self.server.base_url}: {detail}")

@@ -21,7 +21,7 @@ class OpenAISdkBackend(OpenAIBackend):
     name = "openai-sdk"
 
     def _connection(self, options: BackendOptions) -> Transport:
-        return SdkTransport(self._client, self.in_flight, options.timeout_s)
+        return SdkTransport(self.server, self._client, self.in_flight, options.timeout_s)
 
     def _client(self, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
         import openai

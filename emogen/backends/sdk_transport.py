@@ -8,17 +8,20 @@ connections.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from emogen.backends.aiohttp_transport import CONNECT_TIMEOUT_S
 from emogen.backends.chat_reply import HttpReply
+from emogen.backends.server import Server
+from emogen.errors import InputError, shorten
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
-__all__ = ["NO_KEY", "SdkTransport"]
+__all__ = ["NO_KEY", "SdkTransport", "usable_proxies"]
 
 # The SDK wants a key even where the server wants none; this one is never sent.
 NO_KEY: Final = "(no key)"
@@ -28,14 +31,20 @@ class SdkTransport:
     """One client of the SDK, made with the first request.
 
     Args:
+        server: Who is asked.
         client: Makes it around an HTTP client, without retries of its own.
         connections: How many at most.
         timeout_s: Seconds from sending to the last byte.
     """
 
     def __init__(
-        self, client: Callable[[httpx2.AsyncClient], openai.AsyncOpenAI], connections: int, timeout_s: float
+        self,
+        server: Server,
+        client: Callable[[httpx2.AsyncClient], openai.AsyncOpenAI],
+        connections: int,
+        timeout_s: float,
     ) -> None:
+        self._server = server
         self._make = client
         self._connections = connections
         self._timeout_s = timeout_s
@@ -73,13 +82,15 @@ class SdkTransport:
         import httpx2
         import openai
 
-        http = openai.DefaultAioHttpClient(
-            limits=httpx2.Limits(
-                max_connections=self._connections, max_keepalive_connections=self._connections
-            ),
-            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
-            follow_redirects=False,
-        )
+        self._server.hide_in_logs()
+        with usable_proxies():
+            http = openai.DefaultAioHttpClient(
+                limits=httpx2.Limits(
+                    max_connections=self._connections, max_keepalive_connections=self._connections
+                ),
+                timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
+                follow_redirects=False,
+            )
         return self._make(http)
 
     async def aclose(self) -> None:
@@ -87,6 +98,25 @@ class SdkTransport:
         if self._client is not None:
             await self._client.close()
             self._client = None
+
+
+@contextmanager
+def usable_proxies() -> Iterator[None]:
+    """Explain what a client cannot make of the proxies that the environment names.
+
+    Raises:
+        InputError: without the name and the password of the proxy.
+    """
+    import httpx2
+
+    try:
+        yield
+    except (ValueError, ImportError, httpx2.InvalidURL) as error:
+        raise InputError(
+            f"a proxy cannot be used: {shorten(error, 160)}",
+            where="HTTP_PROXY, HTTPS_PROXY or ALL_PROXY",
+            remedy="Write it as http://HOST:PORT, or list the server in NO_PROXY.",
+        ) from None
 
 
 def _first(error: BaseException) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from emogen.backends import BackendOptions
 from emogen.errors import CredentialError, InputError, shorten
@@ -17,6 +20,15 @@ DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 DEFAULT_KEY: Final = "OPENAI_API_KEY"
 # Shorter ones are the placeholders that local servers take ("EMPTY", "none"), which are words of answers, too.
 SECRET_FROM_CHARS: Final = 12
+_USER: Final = re.compile(r"(?<=//)[^/\s]*@")
+# What the official SDK and the libraries below it log by; a filter holds for one logger, not for those below it.
+LOGGERS: Final = (
+    "openai._base_client",
+    "openai._legacy_response",
+    "openai._response",
+    "httpx2",
+    *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +70,52 @@ class Server:
 
     def without_key(self, text: bytes) -> bytes:
         """Cut the key out of what the server sent: some echo it, and answers and errors are kept."""
-        return text.replace(self.key.encode(), b"***") if len(self.key) >= SECRET_FROM_CHARS else text
+        if len(self.key) < SECRET_FROM_CHARS:
+            return text
+        for written in _as_written(self.key):
+            text = text.replace(written, b"***")
+        return text
+
+    def shown(self, text: str) -> str:
+        """Cut the key out of text, and out of the addresses in it what may be a name and a password."""
+        cut = self.without_key(text.encode(errors="replace")).decode(errors="replace")
+        return _USER.sub("…@", cut)
+
+    def place(self, address: str) -> str:
+        """Return an address that the server named, without what may be secret in it."""
+        return self.shown(_without_secrets(address))
+
+    def hide_in_logs(self) -> None:
+        """Keep the key out of what is logged on the way: some servers repeat it in headers."""
+        for name in LOGGERS:
+            logging.getLogger(name).addFilter(_Hiding(self))
+
+
+class _Hiding(logging.Filter):
+    """Cuts a server's key out of log records. Two of the same server are one."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Hiding) and self._server == other._server
+
+    def __hash__(self) -> int:
+        return hash(self._server)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._server.shown(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = self._server.shown(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
+@cache
+def _as_written(key: str) -> tuple[bytes, ...]:
+    """Return the ways in which a key may stand in JSON and in an address."""
+    ways = (key, json.dumps(key)[1:-1], key.replace("/", "\\/"), quote(key, safe=""))
+    return tuple({way.encode(): None for way in ways})
 
 
 def address_of(text: str, named_by: str = "--base-url") -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from emogen.backends import BackendOptions, TransientError
 from emogen.backends.chat_reply import HttpReply, failure
+from emogen.backends.sdk_transport import usable_proxies
 from emogen.backends.server import Server
 from emogen.batch.plans import Terms
 from emogen.errors import BackendError, shorten
@@ -77,11 +78,14 @@ class Remote:
 
         self._server = server
         self._model = model
+        server.hide_in_logs()
+        with usable_proxies():
+            http = openai.DefaultHttpxClient(follow_redirects=False)
         self._client = openai.OpenAI(
             api_key=server.key or NO_KEY,
             base_url=server.base_url,
             max_retries=RETRIES,
-            http_client=openai.DefaultHttpxClient(follow_redirects=False),
+            http_client=http,
         )
         self._once = self._client.with_options(max_retries=0)
 
@@ -154,19 +158,19 @@ class Remote:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn the SDK's exceptions into ours."""
+        """Turn the SDK's exceptions into ours; not as their causes, whose messages may hold the key."""
         import httpx2
         import openai
 
         try:
             yield
         except openai.APIStatusError as error:
-            raise self._refusal(error) from error
+            raise self._refusal(error) from None
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
             detail = self._text(str(error.__cause__ or error) or type(error).__name__)
-            raise TransientError("unreachable", f"{self._server.base_url}: {detail}") from error
+            raise TransientError("unreachable", f"{self._server.base_url}: {detail}") from None
         except openai.OpenAIError as error:
-            raise TransientError("unreadable_reply", self._text(str(error))) from error
+            raise TransientError("unreadable_reply", self._text(str(error))) from None
 
     def _refusal(self, error: openai.APIStatusError) -> BackendError:
         response = error.response
@@ -181,7 +185,7 @@ class Remote:
         )
 
     def _text(self, text: str) -> str:
-        return shorten(self._server.without_key(text.encode(errors="replace")).decode(errors="replace"), 200)
+        return shorten(self._server.shown(text), 200)
 
     def _seen(self, batch: SdkBatch) -> RemoteBatch:
         counts = batch.request_counts

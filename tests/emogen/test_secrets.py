@@ -7,13 +7,21 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from command_line import Emogen, Ran
 from openai_stub import REASONING, OpenAIStub, Reply, completion
+
+from emogen.backends import BackendOptions, open_backend
+from emogen.backends.server import Server
+from emogen.errors import BackendError
+from emogen.schemas import Message, Prompt
 
 SECRET = "sk-planted-0123456789abcdef"
 BACKENDS = ["openai:m", "openai-sdk:m", "azure:m"]
@@ -116,3 +124,108 @@ def test_a_traceback(words: list[object], tmp_path: Path) -> None:
     assert ended.returncode not in (0, 4)
     assert "RuntimeError: a bug" in ended.stderr
     assert_unseen(Ran(ended.returncode, ended.stdout, ended.stderr), folder=tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["generate", "batch"])
+def test_headers_that_repeat_the_key(
+    words: list[object],
+    kind: str,
+    emogen: Emogen,
+    stub: OpenAIStub,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A server that sends us on to an address with the key in it: neither the error nor any log shows it."""
+    if kind == "batch" and words[5] == "azure:m":
+        pytest.skip("takes no batches")
+    caplog.set_level(logging.DEBUG)
+    place = f"https://user:{SECRET}@elsewhere/v1?api_key={SECRET}"
+    stub.default = Reply(307, headers={"Location": place, "X-Echo": SECRET})
+    words = ["batch", "submit", *words[1:]] if kind == "batch" else words
+    ran = emogen(*words, "--out", tmp_path / "run")
+    assert ran.code == 4
+    assert kind == "batch" or "sends us on to https://…@elsewhere/v1…" in ran.err
+    assert_unseen(ran, folder=tmp_path)
+    assert SECRET not in caplog.text
+
+
+PASSWORD = "proxy-password-0123"
+
+
+# The SDK's aiohttp client signs in at the proxy in a way that aiohttp will give up some day.
+@pytest.mark.filterwarnings("ignore:.*(BasicAuth|proxy_auth).* is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("words", BACKENDS[1:], indirect=True)
+@pytest.mark.parametrize(
+    ("proxy", "target", "code", "said"),
+    [
+        ("http://user:{}@{}", "http", 0, ""),
+        ("http://user:{}@{}", "https", 4, "cannot be reached"),
+        ("http://user:{}@127.0.0.1:1", "http", 4, "cannot be reached"),
+        ("odd://user:{}@{}", "http", 2, "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY: a proxy cannot be used"),
+    ],
+)
+def test_a_proxys_password(
+    words: list[object],
+    emogen: Emogen,
+    stub: OpenAIStub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    proxy: str,
+    target: str,
+    code: int,
+    said: str,
+) -> None:
+    """The official SDK goes through the proxy of the environment, whose password is nowhere, also where it fails."""
+    caplog.set_level(logging.DEBUG)
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        address = proxy.format(PASSWORD, stub.url.removeprefix("http://").removesuffix("/v1"))
+        monkeypatch.setenv(variable, address)
+    for variable in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    words[7] = f"{target}://emogen.invalid" + ("/v1" if words[5] == "openai-sdk:m" else "")
+    ran = emogen(*words, "--out", tmp_path / "run")
+    assert (ran.code, said in ran.err) == (code, True), ran.err
+    assert bool(stub.bodies) is (code == 0)
+    assert_unseen(ran, folder=tmp_path)
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert PASSWORD not in ran.out + ran.err + caplog.text
+    assert PASSWORD.encode() not in written
+
+
+@pytest.mark.parametrize("name", ["openai", "openai-sdk"])
+async def test_a_traceback_for_whoever_calls_from_python(
+    name: str, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody catches is printed with all that led to it, and the key is in none of it."""
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    prompt = Prompt(record_id="r", instruction="reasoning", messages=(Message(role="user", content="Go."),))
+    failures = [
+        Reply(400, {"error": {"message": f"{SECRET} is odd"}}),
+        Reply(500, {"error": {"message": f"{SECRET} broke it"}}),
+        Reply(body=SECRET.encode()),
+        Reply(gone=True),
+    ]
+    backend = open_backend(f"{name}:m", BackendOptions(base_url=stub.url))
+    for reply in failures:
+        stub.plan = [reply]
+        with pytest.raises(BackendError) as caught:
+            await backend.complete(prompt)
+        told = "".join(traceback.format_exception(caught.value))
+        assert SECRET not in told + repr(caught.value)
+    assert SECRET not in repr(vars(backend)["server"])
+    await backend.aclose()
+
+
+@pytest.mark.parametrize("key", ["sk-plain-0123456789", "with/slash+and=0123456789", 'with"quote0123456789'])
+def test_a_key_as_json_and_addresses_write_it(key: str) -> None:
+    """A key is cut out however it is escaped."""
+    server = Server("http://127.0.0.1/v1", own=True, key=key)
+    for written in (key, json.dumps(key)[1:-1], key.replace("/", "\\/"), quote(key, safe="")):
+        assert server.without_key(f"a {written} b".encode()) == b"a *** b"
+
+
+def test_tracebacks_show_no_values() -> None:
+    """A bug's traceback is Python's own, which prints no local variables."""
+    for program in ("emogen.cli", "emovit_train.cli"):
+        assert import_module(program).app.pretty_exceptions_enable is False
