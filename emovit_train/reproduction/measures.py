@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from emogen.registry import Registry
@@ -15,7 +16,7 @@ from emovit_train.evaluation.predictions import Prediction
 from emovit_train.evaluation.scores import score
 from emovit_train.evaluation.stability import stability
 
-__all__ = ["ACCURACY", "MEASURES", "SENSITIVITY", "Answered", "Measure", "Value"]
+__all__ = ["ACCURACY", "MEASURES", "SAMPLE_SENSITIVITY", "SENSITIVITY", "Answered", "Measure", "Value"]
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,10 @@ def _accuracy(answered: Answered) -> Mapping[str, Value]:
     }
 
 
-def _sensitivity(answered: Answered) -> Mapping[str, Value]:
+def _sensitivity(answered: Answered, *, sample: bool = False) -> Mapping[str, Value]:
     found = [
         each
-        for each in stability(answered.rows)
+        for each in stability(answered.rows, sample=sample)
         if each.over == "instruction" and each.reading == answered.reading
     ]
     return {"": Value(found[0].sensitivity, found[0].n)} if found else {}
@@ -84,6 +85,7 @@ def _sensitivity(answered: Answered) -> Mapping[str, Value]:
 
 ACCURACY: Final = Measure("accuracy (%)", _accuracy)
 SENSITIVITY: Final = Measure("sensitivity", _sensitivity, share=False, mean=True)
+SAMPLE_SENSITIVITY: Final = Measure("sensitivity", partial(_sensitivity, sample=True), share=False, mean=True)
 
 MEASURES: Final[Registry[Measure]] = Registry(
     "measure",
@@ -91,6 +93,7 @@ MEASURES: Final[Registry[Measure]] = Registry(
     {
         "accuracy": "emovit_train.reproduction.measures:ACCURACY",
         "sensitivity": "emovit_train.reproduction.measures:SENSITIVITY",
+        "sensitivity-sample": "emovit_train.reproduction.measures:SAMPLE_SENSITIVITY",
         "reasoning": "emovit_train.reproduction.reasons:REASONING",
     },
 )

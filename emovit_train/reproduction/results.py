@@ -148,6 +148,7 @@ class Results:
     def markdown(self) -> str:
         """Return the first table and what belongs to it, as a Markdown document."""
         parts = [f"# {self.recipe.title}", self.recipe.paper, self.recipe.about.strip(), self.measure.about]
+        parts.append(self._how())
         parts += [markdown_table(*self._grid())]
         if self.missing:
             parts += ["## Missing", _listed(self.missing)]
@@ -175,6 +176,15 @@ class Results:
             title=", ".join(filter(None, (self.recipe.title, self.recipe.paper))),
             measure=self.measure.title,
         )
+
+    def _how(self) -> str:
+        """Return in one line how it was asked and read."""
+        told = ", ".join(each.name for each in self.recipe.instructions)
+        orders = (
+            f", each also in {len(self.recipe.orders)} other orders of options" if self.recipe.orders else ""
+        )
+        whole = "In brackets: 95% bootstrap intervals over images." if self.measure.share else ""
+        return f"Instructions: {told}{orders}. Answers read: {self.recipe.reading}. {whole}".rstrip()
 
     def _grid(self) -> tuple[list[str], list[list[str]]]:
         """Return the heading, and a line of texts for each arm."""
