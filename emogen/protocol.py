@@ -1,7 +1,7 @@
 """The short strings that make results comparable with the paper's, in one place.
 
 Sources: EmoVIT (CVPR 2024), Figures 10 and 11 (the categorical question and answer), section 4.3.2 (the two
-evaluation instructions).
+evaluation instructions), section 4.4.1 (the form of affective reasoning).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from emogen.errors import UnknownNameError
 __all__ = [
     "CATEGORICAL_ANSWER_PREFIX",
     "EVALUATION_INSTRUCTIONS",
+    "REASONING_FORM",
     "categorical_answer",
     "categorical_question",
     "evaluation_instruction",
@@ -32,6 +33,8 @@ EVALUATION_INSTRUCTIONS: Final[dict[str, str]] = {
         "Please reply in the following format: Predict emotion:"
     ),
 }
+
+REASONING_FORM: Final = "Predicted emotion: [emotion].\nReason: [explanation]."
 
 
 def categorical_question(labels: Sequence[str]) -> str:

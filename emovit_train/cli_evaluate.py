@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from emogen.errors import InputError, UnfinishedError
 
 __all__ = ["evaluate"]
+
+# Every answer of a model behind an API, so that none is paid for twice.
+ANSWERS: Final = "answers.sqlite"
 
 
 def evaluate(
@@ -19,11 +22,25 @@ def evaluate(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Who is asked: a folder written by `emovit_train train`.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Who is asked: any image-text-to-text model of transformers, in a folder or as owner/name of the "
+            "Hugging Face Hub."
+        ),
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="Who is asked: a model behind an API that sees, as `emogen generate --backend`."),
+    ] = None,
     untuned: Annotated[
         bool, typer.Option(help="Ask the checkpoint's model as it was before tuning.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the results. Default: a folder inside CHECKPOINT.")
+        Path | None,
+        typer.Option(
+            help="Folder for the results. Default: a folder inside CHECKPOINT; other models have none."
+        ),
     ] = None,
     images: Annotated[
         Path | None,
@@ -43,8 +60,8 @@ def evaluate(
     instruction: Annotated[
         list[str] | None,
         typer.Option(
-            help="How it is asked: categorical, paper-1, paper-2, or your own as NAME=TEXT or NAME=@FILE with "
-            "{labels} in it. Can be given several times. Default: categorical, as in tuning."
+            help="How it is asked: categorical, paper-1, paper-2, plain, revised, reasoning, or your own as NAME=TEXT "
+            "or NAME=@FILE with {labels} in it. Can be given several times. Default: categorical, as in tuning."
         ),
     ] = None,
     order: Annotated[
@@ -66,40 +83,77 @@ def evaluate(
         int | None, typer.Option(min=1, help="Longest answer, in tokens. Default: that of DECODING.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
+    dtype: Annotated[
+        str,
+        typer.Option(
+            help="Number format of MODEL's weights: float32, float16, bfloat16, or auto, which is float32 on a CPU."
+        ),
+    ] = "auto",
     device: Annotated[
         str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, or cuda.")
     ] = "auto",
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="BACKEND: stop before more than this is spent.")
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="BACKEND: a price table that goes before the bundled one.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, max=2, help="BACKEND: sampling temperature. Default: its own.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="BACKEND: OpenAI-compatible server, up to and including /v1.")
+    ] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="BACKEND: environment variable that holds the key.")
+    ] = None,
+    in_flight: Annotated[
+        int | None, typer.Option(min=1, help="BACKEND: how many requests may be under way at once.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Throw away what OUT holds, and ask anew.")] = False,
 ) -> None:
     """Ask a model for the emotion of every image, and compare with majority and chance.
 
     What is in OUT already is not asked again: interrupted, the same command goes on.
     """
-    from dataclasses import replace
-
     from emovit_train.console import show_evaluation
-    from emovit_train.decoding import decoding_preset
+    from emovit_train.decoding import decoding_of
     from emovit_train.evaluation.evaluate import evaluate as run
     from emovit_train.evaluation.instructions import read_instructions
     from emovit_train.evaluation.items import choose_images
     from emovit_train.evaluation.predictors import PredictorOptions, open_predictor
 
-    if checkpoint is None:
-        raise InputError("nobody is asked", where="evaluate", remedy="Add --checkpoint FOLDER.")
-    preset = decoding_preset(decoding)
+    kind, name = _who(checkpoint=checkpoint, model=model, backend=backend)
+    if untuned and checkpoint is None:
+        raise InputError(
+            "only a checkpoint of ours has a state before tuning", where="--untuned", remedy="Leave it out."
+        )
+    folder = out or _default_out(checkpoint, untuned=untuned)
+    instructions = read_instructions(instruction or [], order or [])
+    wire = {
+        "temperature": temperature,
+        "base_url": base_url,
+        "api_key_env": api_key_env,
+        "in_flight": in_flight,
+        "max_tokens": max_new_tokens,
+    }
     options = PredictorOptions(
         untuned=untuned,
         device=device,
+        dtype=dtype,
         batch_size=batch_size,
-        decoding=preset if max_new_tokens is None else replace(preset, max_new_tokens=max_new_tokens),
+        decoding=decoding_of(decoding, max_new_tokens),
+        journal=folder / ANSWERS,
+        max_cost=max_cost,
+        prices=prices,
+        backend={name: value for name, value in wire.items() if value is not None},
     )
-    folder = out or checkpoint / ("evaluation-untuned" if untuned else "evaluation")
-    predictor = open_predictor("checkpoint", str(checkpoint), options)
+    predictor = open_predictor(kind, name, options)
     result, _ = run(
         predictor,
         choose_images(data, images, as_, task, split).some(limit, shuffle),
         out=folder,
-        instructions=read_instructions(instruction or [], order or []),
+        instructions=instructions,
         answers=answers,
         ranking=ranking,
         overwrite=overwrite,
@@ -111,3 +165,26 @@ def evaluate(
             where=folder,
             remedy="Run the same command again.",
         )
+
+
+def _who(**named: object) -> tuple[str, str]:
+    """Return the kind of predictor and what names it.
+
+    Raises:
+        InputError: it is not exactly one.
+    """
+    given = {kind: str(name) for kind, name in named.items() if name is not None}
+    if len(given) == 1:
+        return next(iter(given.items()))
+    options = [f"--{kind}" for kind in given or named]
+    raise InputError(
+        f"{' and '.join(options)} are given" if given else "nobody is asked",
+        where="evaluate",
+        remedy=f"Give exactly one: {', '.join(f'--{kind}' for kind in named)}.",
+    )
+
+
+def _default_out(checkpoint: Path | None, *, untuned: bool) -> Path:
+    if checkpoint is None:
+        raise InputError("no folder for the results", where="evaluate", remedy="Name one: --out results.")
+    return checkpoint / ("evaluation-untuned" if untuned else "evaluation")

@@ -7,12 +7,12 @@ sampled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from emogen.errors import UnknownNameError
 
-__all__ = ["DECODINGS", "GREEDY", "Decoding", "decoding_preset"]
+__all__ = ["DECODINGS", "GREEDY", "Decoding", "decoding_of", "decoding_preset"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +68,13 @@ def decoding_preset(name: str) -> Decoding:
     if name not in DECODINGS:
         raise UnknownNameError("decoding", name, DECODINGS, where="--decoding")
     return DECODINGS[name]
+
+
+def decoding_of(name: str, max_new_tokens: int | None = None) -> Decoding:
+    """Return the preset `name`, with another longest answer where one is given.
+
+    Raises:
+        UnknownNameError: no such preset.
+    """
+    preset = decoding_preset(name)
+    return preset if max_new_tokens is None else replace(preset, max_new_tokens=max_new_tokens)

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from emogen.errors import InputError, UnknownNameError
-from emogen.protocol import EVALUATION_INSTRUCTIONS, categorical_answer, categorical_question
+from emogen.protocol import (
+    EVALUATION_INSTRUCTIONS,
+    REASONING_FORM,
+    categorical_answer,
+    categorical_question,
+)
 
-__all__ = ["INSTRUCTIONS", "Instruction", "own_instruction", "read_instructions"]
+__all__ = ["INSTRUCTIONS", "REASONING", "Instruction", "own_instruction", "read_instructions"]
 
 CATEGORICAL: Final = "categorical"
+REASONING: Final = "reasoning"
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,21 @@ INSTRUCTIONS: Final[dict[str, Instruction]] = {
     # The two of section 4.3.2; each wants an answer in a form of its own.
     "paper-1": Instruction("paper-1", EVALUATION_INSTRUCTIONS["paper-1"], _PREDICTED),
     "paper-2": Instruction("paper-2", EVALUATION_INSTRUCTIONS["paper-2"], _PREDICT),
+    # Figure 1 asks an API model directly, and then with a revised instruction; its words are a picture, these are ours.
+    "plain": Instruction("plain", "Which emotion does this image evoke?", "{label}"),
+    "revised": Instruction(
+        "revised",
+        "Look at brightness and colours, the scene, the objects, faces, and what people do. Which one emotion of "
+        "these does the image evoke in a viewer: {labels}? Respond in the format: Predicted emotion:",
+        _PREDICTED,
+    ),
+    # Affective reasoning (section 4.4.1); the request around the form is ours.
+    REASONING: Instruction(
+        REASONING,
+        "From the given options: {labels}, identify the emotion that most accurately reflects the image, and say which "
+        f"visual details it is seen by. Respond in the format:\n{REASONING_FORM}",
+        _PREDICTED,
+    ),
 }
 
 

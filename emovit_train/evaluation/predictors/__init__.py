@@ -22,6 +22,8 @@ PREDICTORS: Final[Registry[Callable[[str, PredictorOptions], Predictor]]] = Regi
     "emovit_train.predictors",
     {
         "checkpoint": f"{_HERE}.tuned:Tuned",
+        "model": f"{_HERE}.image_text:ImageText",
+        "backend": f"{_HERE}.api:Api",
     },
 )
 

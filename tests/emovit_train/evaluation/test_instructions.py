@@ -26,7 +26,7 @@ def test_the_papers_two_instructions() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["categorical", "paper-1", "paper-2"])
+@pytest.mark.parametrize("name", ["categorical", "paper-1", "paper-2", "revised", "reasoning"])
 def test_candidates_are_in_the_wanted_form(name: str) -> None:
     """What stands for a label when candidates are ranked is what a strict reader takes for it."""
     candidates = INSTRUCTIONS[name].candidates(LABELS)

@@ -1,0 +1,192 @@
+"""Any image-text-to-text model of transformers: InstructBLIP, BLIP-2, LLaVA, IDEFICS, and what chats about images.
+
+IDEFICS is the open reproduction of Flamingo, whose own weights were never released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from emogen.errors import EmovitError, InputError, shorten
+from emogen.image_file import read_rgb
+from emogen.registry import require
+from emovit_train.evaluation.predictions import Ranking
+from emovit_train.evaluation.predictors.predictor import PredictorOptions, Question, Reply
+from emovit_train.fingerprint import sha256_file
+
+if TYPE_CHECKING:
+    from emovit_train.evaluation.predictors.image_text_prompts import Prompter
+
+__all__ = ["ImageText"]
+
+_REMEDY: Final = "Name a folder that `save_pretrained` wrote, or owner/name of the Hugging Face Hub."
+_TAKE_NO_QUESTION: Final = ("vision-encoder-decoder", "git")
+DECODERS: Final = 4
+
+
+class ImageText:
+    """A checkpoint that transformers loads by `AutoModelForImageTextToText`; code that comes with one is never run.
+
+    Args:
+        model: A folder, or `owner/name` on the Hugging Face Hub.
+        options: `device`, `dtype`, `batch_size` and `decoding` are looked at.
+
+    Raises:
+        InputError: it is no such checkpoint, takes no questions, or the device cannot be used.
+        MissingExtraError: transformers or torch is not installed.
+    """
+
+    ranks = True
+    trained_images: frozenset[str] = frozenset()
+
+    def __init__(self, model: str, options: PredictorOptions) -> None:
+        from emovit_train.precision import best_device, dtype_name, frozen_dtype
+
+        self._spec = model
+        self._options = options
+        self._transformers: Any = require("transformers", extra="train", purpose="Asking a model")
+        self._device = best_device(options.device)
+        # Emulated or not, 16 bits on a CPU change answers and save little time.
+        on_gpu = self._device.type == "cuda"
+        self._dtype = frozen_dtype("float32" if options.dtype == "auto" and not on_gpu else options.dtype)
+        is_folder = Path(model).is_dir()
+        if not is_folder and (model.startswith(("/", ".", "~")) or model.count("/") != 1):
+            raise InputError("no such folder", where=f"--model {model}", remedy=_REMEDY)
+        self._config: Any = self._from("AutoConfig")
+        self._class: Any = self._class_of(self._config)
+        self.name = Path(model).resolve().name if is_folder else model
+        self.identity: dict[str, Any] = {
+            "kind": "transformers",
+            "model": self._config.model_type,
+            "weights": _weights(Path(model)) if is_folder else self._revision(),
+            "dtype": dtype_name(self._dtype),
+            "decoding": asdict(options.decoding),
+        }
+        self._processor: Any = self._from("AutoProcessor", backend="pil")
+        self._prompter = self._prompter_of()
+        self.identity["prompt"] = self._prompter.identity
+        self._model: Any = None
+
+    def predict(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
+        """See `Predictor`; prompts and pictures of the same size are answered together, which changes no answer."""
+        if self._model is None:
+            self._model = self._loaded()
+        size = self._options.batch_size
+        with ThreadPoolExecutor(DECODERS) as threads:
+            for start in range(0, len(questions), size):
+                some = questions[start : start + size]
+                images = threads.map(lambda question: read_rgb(question.image), some)
+                made = [
+                    self._prompter.inputs(image, question.text)
+                    for image, question in zip(images, some, strict=True)
+                ]
+                yield from self._answered(some, made)
+
+    def _answered(self, questions: Sequence[Question], made: list[Any]) -> Iterator[tuple[Question, Reply]]:
+        speaking = [place for place, question in enumerate(questions) if question.speak]
+        answers = dict(zip(speaking, self._said([made[place] for place in speaking]), strict=True))
+        for place, (question, inputs) in enumerate(zip(questions, made, strict=True)):
+            ranking = self._ranking(question, inputs) if question.candidates else None
+            yield question, Reply(answers.get(place), ranking)
+
+    def _said(self, made: Sequence[Any]) -> list[str]:
+        from emovit_train.evaluation.predictors.image_text_prompts import alike
+
+        answers = [""] * len(made)
+        for places in alike(made):
+            said = self._generated([made[place] for place in places])
+            for place, answer in zip(places, said, strict=True):
+                answers[place] = answer
+        return answers
+
+    def _generated(self, made: Sequence[Any]) -> list[str]:
+        import torch
+
+        from emovit_train.evaluation.predictors.image_text_prompts import together
+
+        inputs = together(made, self._device, self._dtype)
+        tokenizer = self._processor.tokenizer
+        fills = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        with torch.inference_mode():
+            tokens = self._model.generate(**inputs, **self._options.decoding.options(), pad_token_id=fills)
+        prompt = inputs["input_ids"]
+        if torch.equal(tokens[:, : prompt.shape[1]], prompt):
+            tokens = tokens[:, prompt.shape[1] :]
+        return [text.strip() for text in tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+
+    def _ranking(self, question: Question, inputs: Any) -> Ranking:
+        from emovit_train.evaluation.predictors.image_text_prompts import together
+        from emovit_train.evaluation.predictors.image_text_scores import answer_tokens, scorer
+
+        prompt = self._prompter.text(question.text)
+        text = getattr(self._config, "text_config", None) or self._config
+        tokens = [
+            answer_tokens(
+                self._processor.tokenizer, prompt, answer, decoder_begins=bool(text.is_encoder_decoder)
+            )
+            for answer in question.candidates.values()
+        ]
+        sums = scorer(self._model)(self._model, together([inputs], self._device, self._dtype), tokens)
+        found = list(zip(question.candidates, sums, tokens, strict=True))
+        return Ranking(
+            sums={label: total for label, total, _ in found},
+            means={label: total / len(answer) for label, total, answer in found},
+        )
+
+    def _class_of(self, config: Any) -> Any:
+        known = self._transformers.AutoModelForImageTextToText._model_mapping
+        if type(config) not in known or config.model_type in _TAKE_NO_QUESTION:
+            raise InputError(
+                f"{config.model_type} answers no questions about images",
+                where=f"--model {self._spec}",
+                remedy=_REMEDY,
+            )
+        return known[type(config)]
+
+    def _prompter_of(self) -> Prompter:
+        from emovit_train.evaluation.predictors.image_text_prompts import Prompter
+
+        if not hasattr(self._processor, "tokenizer"):
+            raise InputError(
+                "its processor reads no text", where=f"--model {self._spec}", remedy="Fetch all of its files."
+            )
+        return Prompter(self._processor, self._config.model_type)
+
+    def _loaded(self) -> Any:
+        from emovit_train.transformers_folder import load_complete
+
+        model = load_complete(self._class, Path(self._spec), self._dtype, float32=set(), remedy=_REMEDY)
+        return model.eval().to(self._device)
+
+    def _from(self, kind: str, **options: Any) -> Any:
+        from emovit_train.quiet import quiet_loading
+
+        try:
+            with quiet_loading():
+                return getattr(self._transformers, kind).from_pretrained(self._spec, **options)
+        except ImportError as error:
+            raise EmovitError(
+                f"this checkpoint needs a package that is not installed: {shorten(error, 200)}",
+                where=f"--model {self._spec}",
+                remedy="Install it, or name another checkpoint.",
+            ) from error
+        # Broken files and other kinds of checkpoints end in many exceptions, of tokenizers, too.
+        except Exception as error:
+            raise InputError(
+                f"cannot be loaded: {shorten(error, 200)}", where=f"--model {self._spec}", remedy=_REMEDY
+            ) from error
+
+    def _revision(self) -> str:
+        """Return the commit on the Hub, which decides every file."""
+        return str(getattr(self._config, "_commit_hash", None))
+
+
+def _weights(folder: Path) -> dict[str, str]:
+    """Return file → SHA-256 of all that may hold weights."""
+    kinds = (".safetensors", ".bin", ".json", ".model")
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in kinds)
+    return {str(path.relative_to(folder)): sha256_file(path) for path in files}
