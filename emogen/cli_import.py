@@ -17,12 +17,15 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="A file, or the folder of an export, by whomever.")],
     format: Annotated[
         str,
-        typer.Option("--format", help="emovit, instructblip, lavis-llava, llava, messages, sharegpt."),
+        typer.Option(
+            "--format",
+            help="emovit, imagefolder, instructblip, lavis-llava, llava, messages, parquet, sharegpt, webdataset.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The run folder to write.")],
     image_root: Annotated[
         Path | None,
-        typer.Option("--image-root", help="Folder of the images; default: the file's, or images/ in it."),
+        typer.Option("--image-root", help="Folder of the images; default: the file's own."),
     ] = None,
     labels: Annotated[
         str | None,
@@ -38,7 +41,8 @@ def import_file(
 ) -> None:
     """Make a run folder of an instruction file that you have: to check it, or to write it in another format.
 
-    What cannot become a sample goes to rejections.jsonl with its place and reason; the exit code is 1 then.
+    Images that are inside of the file are written into images/ of the run folder. What cannot become a sample goes to
+    rejections.jsonl with its place and reason; the exit code is 1 then.
     """
     from emogen.checks.settings import DEFAULT_CHECKS
     from emogen.importers.reading import UNREADABLE, Importing

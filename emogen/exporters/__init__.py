@@ -91,12 +91,16 @@ class PlacedRow(NamedTuple):
         row: What it is.
         split: The split whose part it stands in; None where the file is not one of an export's parts.
         problems: What is wrong with how it lies there, whatever it says.
+        folder: The folder that its image path starts from, relative to what is read; "" for that itself.
+        content: The image itself, where the file holds it.
     """
 
     place: str
     row: object
     split: Split | None = None
     problems: tuple[Problem, ...] = ()
+    folder: str = ""
+    content: bytes | None = None
 
 
 class Part(Protocol):

@@ -58,7 +58,8 @@ class _Folders(Layout):
         for split, file in _metadata_files(path):
             for placed in read_json_lines(file):
                 problems = tuple(_not_there(placed.row, file.parent))
-                yield placed._replace(split=split, problems=problems)
+                folder = file.parent.relative_to(path).as_posix() if path.is_dir() else ""
+                yield placed._replace(split=split, problems=problems, folder=folder)
 
 
 def _metadata_files(path: Path) -> Iterator[tuple[Split | None, Path]]:

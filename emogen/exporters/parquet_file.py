@@ -13,6 +13,7 @@ import orjson
 from emogen.errors import InputError, shorten
 from emogen.exporters import PlacedRow, Problem
 from emogen.exporters.image_bytes import HEAD_BYTES, begins_as_image, image_of
+from emogen.exporters.images import check_image, image_path
 from emogen.exporters.shards import shard_names
 from emogen.registry import require
 from emogen.schemas import Split
@@ -135,7 +136,13 @@ def read_parquet(file: Path, split: Split | None) -> Iterator[PlacedRow]:
                     found = (*problems, *_image_problems(row))
                     # What is wrong with all rows is said of the first.
                     problems = ()
-                    yield PlacedRow(f"{file}: row {number}", {**row, "image": _name_of(row)}, split, found)
+                    yield PlacedRow(
+                        f"{file}: row {number}",
+                        {**row, "image": _name_of(row)},
+                        split,
+                        found,
+                        content=_content_of(row),
+                    )
                     number += 1
     except arrow.ArrowException as error:
         raise InputError(f"not a Parquet file that can be read: {shorten(error)}", where=file) from error
@@ -171,11 +178,8 @@ def _declared(schema: Any) -> dict[str, Any]:
 
 
 def _image_problems(row: dict[str, Any]) -> Iterator[Problem]:
-    image = row.get("image")
-    if not isinstance(image, dict):
-        return
-    content = image.get("bytes")
-    if isinstance(content, bytes) and not begins_as_image(content[:HEAD_BYTES]):
+    content = _content_of(row)
+    if content is not None and not begins_as_image(content[:HEAD_BYTES]):
         yield Problem("image.bytes", "must be an image, and does not begin as one", "Replace the image.")
 
 
@@ -185,6 +189,12 @@ def _name_of(row: dict[str, Any]) -> object:
     if not isinstance(image, dict):
         return image
     path = image.get("path")
-    if isinstance(image.get("bytes"), bytes):
-        return Path(path).name or "image" if isinstance(path, str) else "image"
-    return path
+    if _content_of(row) is None or (path and not list(check_image(path))):
+        return path
+    return image_path(path).rpartition("/")[2] or "image" if isinstance(path, str) else "image"
+
+
+def _content_of(row: dict[str, Any]) -> bytes | None:
+    image = row.get("image")
+    content = image.get("bytes") if isinstance(image, dict) else None
+    return content if isinstance(content, bytes) else None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from emogen.errors import InputError, shorten
 from emogen.exporters.image_bytes import image_of
@@ -21,10 +21,10 @@ _KEY_DIGITS: Final = 9
 
 
 class Member(NamedTuple):
-    """One file in a tar file; it can be read until the next one is asked for."""
+    """One file in a tar file."""
 
     name: str
-    content: IO[bytes]
+    content: bytes
 
 
 class TarShards:
@@ -111,7 +111,7 @@ def members(file: Path) -> Iterator[Member]:
                 if info.isfile():
                     content = tar.extractfile(info)
                     assert content is not None, "it is a file"
-                    yield Member(info.name, content)
+                    yield Member(info.name, content.read())
     except tarfile.TarError as error:
         raise InputError(
             f"not a whole tar file: {shorten(error)}", where=file, remedy="Write it anew."

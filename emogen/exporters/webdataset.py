@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import orjson
 
@@ -55,7 +55,7 @@ class _Shards(Layout):
                     problems.append(Problem("key", rule, "Write the files of a sample one after the other."))
                 seen.add(sample.key)
                 place = f"{file}: row {number} ({shorten(sample.key, 40)})"
-                yield PlacedRow(place, sample.row(), split, tuple(problems))
+                yield PlacedRow(place, sample.row(), split, tuple(problems), content=sample.content)
 
 
 @dataclass
@@ -66,16 +66,19 @@ class _Sample:
     files: dict[str, bytes] = field(default_factory=dict)
     twice: list[str] = field(default_factory=list)
 
-    def take(self, extension: str, content: IO[bytes]) -> None:
+    def take(self, extension: str, content: bytes) -> None:
         if extension in self.files:
             self.twice.append(extension)
-        # Of an image only the beginning is looked at.
-        is_image = extension.rpartition(".")[2] in _IMAGES
-        self.files[extension] = content.read(HEAD_BYTES if is_image else -1)
+        self.files[extension] = content
 
     @property
     def images(self) -> list[str]:
         return [extension for extension in self.files if extension.rpartition(".")[2] in _IMAGES]
+
+    @property
+    def content(self) -> bytes | None:
+        """The image, where there is one."""
+        return self.files[self.images[0]] if self.images else None
 
     def row(self) -> Row:
         """Return what the text files hold; what cannot be read is a problem of `problems`."""
@@ -102,7 +105,7 @@ class _Sample:
             if "." in extension:
                 rule = f"must be what follows the only dot of the name, not {shorten(extension, 40)!r}"
                 yield Problem("key", f"{rule}: the key ends at the first dot", remedy)
-            if not begins_as_image(self.files[extension]):
+            if not begins_as_image(self.files[extension][:HEAD_BYTES]):
                 yield Problem(extension, "must be an image, and does not begin as one", "Replace the image.")
         for extension, content in self.files.items():
             if extension.rpartition(".")[2] == "json" and _json(content) is None:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from emogen.exporters import Problem
 from emogen.registry import Registry
+from emogen.schemas import TurnKind
 
 __all__ = ["IMPORTERS", "Found", "Pair", "RowReader"]
 
@@ -30,12 +31,16 @@ class Found(NamedTuple):
         image: The path of its image.
         pairs: Questions and answers, at least one.
         instruction: The instruction type, where the row names it otherwise than by `name`.
+        kinds: The kind of each pair, where the row says it.
+        emotion: The emotion, where the row says it beside its texts.
     """
 
     name: str | None
     image: str
     pairs: tuple[Pair, ...]
     instruction: str | None = None
+    kinds: tuple[TurnKind, ...] | None = None
+    emotion: str | None = None
 
 
 # Returns what a row says, or why it cannot become a sample.
@@ -46,10 +51,13 @@ IMPORTERS: Final[Registry[RowReader]] = Registry(
     "emogen.importers",
     {
         "emovit": "emogen.importers.conversations:read_emovit",
+        "imagefolder": "emogen.importers.columns:read",
         "instructblip": "emogen.importers.annotations:read",
         "lavis-llava": "emogen.importers.conversations:read",
         "llava": "emogen.importers.conversations:read",
         "messages": "emogen.importers.messages:read",
+        "parquet": "emogen.importers.columns:read",
         "sharegpt": "emogen.importers.conversations:read",
+        "webdataset": "emogen.importers.columns:read",
     },
 )

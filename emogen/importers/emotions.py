@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from emogen.importers import Pair
 from emogen.labels import DEFAULT_LABEL_SET, LABEL_SETS
 
-__all__ = ["Named", "emotion_in", "labels_with"]
+__all__ = ["Named", "emotion_in", "named_beside"]
 
 # The paper's "Predict emotion: awe.", the evaluation's "Predicted emotion: awe", and a label alone.
 _ANSWER: Final = re.compile(
@@ -50,9 +50,13 @@ def emotion_in(pair: Pair, labels: Sequence[str] | None) -> Named | None:
     return Named(found["label"], (found["label"],)) if found["form"] else None
 
 
-def labels_with(named: Sequence[Named]) -> tuple[str, ...] | None:
-    """Return all labels of several answers, in the order in which they come first."""
-    return tuple(dict.fromkeys(label for each in named for label in each.labels)) or None
+def named_beside(emotion: str, labels: Sequence[str] | None) -> Named:
+    """Return an emotion that stands beside a row's texts, with `labels` or the first known label set that has it."""
+    for known in (labels, LABEL_SETS[DEFAULT_LABEL_SET], *LABEL_SETS.values()):
+        spelled = {label.lower(): label for label in known or ()}
+        if known and emotion.lower() in spelled:
+            return Named(spelled[emotion.lower()], tuple(known))
+    return Named(emotion, (emotion,))
 
 
 def _listed(question: str) -> tuple[str, ...] | None:

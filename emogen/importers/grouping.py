@@ -57,6 +57,7 @@ class Draft(NamedTuple):
     image: str
     instruction: str
     pairs: tuple[Pair, ...]
+    kinds: tuple[TurnKind, ...]
 
 
 def placed(found: Found) -> Placed:
@@ -118,12 +119,17 @@ def _guessed(singles: Sequence[Placed]) -> Iterator[Draft]:
 
 
 def _draft(row: Placed, instruction: str) -> Draft:
-    return Draft(row.record_id, row.found.image, instruction, row.found.pairs)
+    pairs = row.found.pairs
+    kinds = row.found.kinds or kinds_of(instruction, len(pairs))
+    return Draft(row.record_id, row.found.image, instruction, pairs, kinds)
 
 
 def _joined(rows: Sequence[Placed]) -> Draft:
     pairs = tuple(pair for row in rows for pair in row.found.pairs)
-    return _draft(rows[0], rows[0].instruction or _CONVERSATION)._replace(pairs=pairs)
+    said = [row.found.kinds for row in rows]
+    kinds = tuple(kind for each in said if each for kind in each) if all(said) else None
+    found = rows[0].found._replace(pairs=pairs, kinds=kinds)
+    return _draft(rows[0]._replace(found=found), rows[0].instruction or _CONVERSATION)
 
 
 def kinds_of(instruction: str, count: int) -> tuple[TurnKind, ...]:

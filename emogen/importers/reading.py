@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -11,15 +12,17 @@ from typing import Any, Final, NamedTuple
 
 from emogen.errors import InputError, shorten
 from emogen.exporters import EXPORTERS, PlacedRow, Problem
-from emogen.importers import IMPORTERS
-from emogen.importers.emotions import Named, emotion_in
-from emogen.importers.grouping import CATEGORICAL, Draft, Placed, drafts_of, kinds_of, placed
+from emogen.importers import IMPORTERS, Found
+from emogen.importers.emotions import Named, emotion_in, named_beside
+from emogen.importers.grouping import CATEGORICAL, Draft, Placed, drafts_of, placed
+from emogen.importers.images_inside import ImagesInside
 from emogen.schemas import ImageRecord, Provenance, Rejection, Sample, Split, Turn
 
 __all__ = ["Importing"]
 
 UNREADABLE: Final = "unreadable_row"
 _ORIGIN: Final = "categorical answer"
+_COLUMN_ORIGIN: Final = "column"
 
 
 class _Row(NamedTuple):
@@ -45,6 +48,8 @@ class Importing:
     labels: tuple[str, ...] | None = None
     _by_record: dict[str, Named] = field(default_factory=dict)
     _by_image: dict[str, Named | None] = field(default_factory=dict)
+    _columns: dict[str, str] = field(default_factory=dict)
+    _inside: ImagesInside = field(default_factory=ImagesInside)
     _images: dict[str, str] = field(default_factory=dict)
     _made: set[tuple[str, str]] = field(default_factory=set)
 
@@ -52,10 +57,21 @@ class Importing:
         self._read = IMPORTERS.get(self.format)
         self._layout = EXPORTERS.get(self.format)().layout
 
-    def outcomes(self, on_row: Callable[[], object] = lambda: None) -> Iterator[Sample | Rejection]:
+    @property
+    def holds_images(self) -> bool:
+        """Whether images are in the file itself; known as soon as `outcomes` has returned."""
+        return self._inside.any
+
+    def outcomes(
+        self, on_row: Callable[[], object] = lambda: None, images: Path | None = None
+    ) -> Iterator[Sample | Rejection]:
         """Return an iterator over a sample, or a rejection, for each row that cannot become one.
 
         The call itself reads the file to its end once: what is broken is found before anything is made of it.
+
+        Args:
+            on_row: Called for each row that is read.
+            images: The folder below which images that the file holds are written while it is read again.
 
         Raises:
             InputError: the file cannot be read, with the place, or holds no rows.
@@ -67,10 +83,10 @@ class Importing:
                 self._learn(each.row)
         if not rows:
             raise InputError("holds no rows", where=self.path, remedy="Name a file of instructions.")
-        return self._outcomes(on_row)
+        return self._outcomes(on_row, images)
 
-    def _outcomes(self, on_row: Callable[[], object]) -> Iterator[Sample | Rejection]:
-        for key, block in groupby(self._rows(on_row), _block):
+    def _outcomes(self, on_row: Callable[[], object], images: Path | None) -> Iterator[Sample | Rejection]:
+        for key, block in groupby(self._rows(on_row, images), _block):
             if key is None:
                 yield from (each for each in block if isinstance(each, Rejection))
                 continue
@@ -78,18 +94,32 @@ class Importing:
             for draft in drafts_of([each.row for each in whole], self.labels):
                 yield self._sample(draft, whole[0].split)
 
-    def _rows(self, on_row: Callable[[], object]) -> Iterator[_Row | Rejection]:
+    def _rows(self, on_row: Callable[[], object], images: Path | None = None) -> Iterator[_Row | Rejection]:
         for read in self._layout.read(self.path):
             on_row()
-            row = read.row
-            if isinstance(row, dict):
-                found = self._read(row)
-            else:
-                found = Problem("row", f"must be an object, not {shorten(repr(row), 40)}", "Mend the row.")
-            yield _unreadable(read, found) if isinstance(found, Problem) else _Row(read.split, placed(found))
+            found = self._found(read)
+            if isinstance(found, Problem):
+                yield _unreadable(read, found)
+                continue
+            if images and read.content is not None:
+                self._inside.write(images / found.image, read.content)
+            yield _Row(read.split, placed(found))
+
+    def _found(self, read: PlacedRow) -> Found | Problem:
+        """Return what a row says, its image named as the sample will name it."""
+        row = read.row
+        if not isinstance(row, dict):
+            return Problem("row", f"must be an object, not {shorten(repr(row), 40)}", "Mend the row.")
+        found = self._read(row)
+        if isinstance(found, Problem):
+            return found
+        image = self._inside.named(posixpath.join(read.folder, found.image), read.content)
+        return image if isinstance(image, Problem) else found._replace(image=image)
 
     def _learn(self, row: Placed) -> None:
         """Remember the emotion that a row names, for its record and for its image."""
+        if row.found.emotion:
+            self._columns.setdefault(row.record_id, row.found.emotion)
         if row.instruction not in (None, CATEGORICAL) or len(row.found.pairs) > 1:
             return
         named = emotion_in(row.found.pairs[0], self.labels)
@@ -102,23 +132,32 @@ class Importing:
             self._by_image[row.found.image] = None
 
     def _sample(self, draft: Draft, split: Split | None) -> Sample:
-        named = self._by_record.get(draft.record_id) or self._by_image.get(draft.image)
-        known: dict[str, Any] = {"labels": self.labels} if self.labels else {}
-        if named is not None:
-            known = {"emotion": named.emotion, "labels": named.labels, "origin": {"emotion": _ORIGIN}}
-        record = ImageRecord(id=self._record_id(draft), image=draft.image, split=split, **known)
-        kinds = kinds_of(draft.instruction, len(draft.pairs))
+        record = ImageRecord(
+            id=self._record_id(draft), image=draft.image, split=split, **self._known_of(draft)
+        )
         return Sample(
             record=record,
             instruction=draft.instruction,
             turns=tuple(
                 Turn(question=pair.question, answer=pair.answer, kind=kind)
-                for pair, kind in zip(draft.pairs, kinds, strict=True)
+                for pair, kind in zip(draft.pairs, draft.kinds, strict=True)
             ),
             provenance=Provenance(
                 backend=f"import:{self.format}", model="unknown", prompt_sha256="", template_sha256=""
             ),
         )
+
+    def _known_of(self, draft: Draft) -> dict[str, Any]:
+        """Return the fields of a record that tell its emotion: what stands in a column goes before what is answered."""
+        named = self._by_record.get(draft.record_id) or self._by_image.get(draft.image)
+        origin = _ORIGIN
+        column = self._columns.get(draft.record_id)
+        if column is not None:
+            named = named_beside(column, named.labels if named else self.labels)
+            origin = _COLUMN_ORIGIN
+        if named is None:
+            return {"labels": self.labels} if self.labels else {}
+        return {"emotion": named.emotion, "labels": named.labels, "origin": {"emotion": origin}}
 
     def _record_id(self, draft: Draft) -> str:
         """Return the record's id, with a number where another image, or another sample of this type, has it."""
@@ -146,5 +185,5 @@ def _unreadable(read: PlacedRow, problem: Problem) -> Rejection:
         stage="parse",
         reason=UNREADABLE,
         detail=str(problem),
-        raw_answer=json.dumps(read.row),
+        raw_answer=json.dumps(read.row, default=str),
     )

@@ -23,6 +23,8 @@ from emogen.store import MANIFEST, REJECTIONS, SAMPLES, RunFolder
 __all__ = ["ImportReport", "import_run"]
 
 SHOWN: int = 10
+# Where images that came inside of a file lie in the run folder.
+IMAGES = "images"
 
 
 @dataclass
@@ -54,7 +56,8 @@ def import_run(
     Args:
         importing: The file.
         out: The run folder.
-        image_root: The folder that the rows' image paths start from.
+        image_root: The folder that the rows' image paths start from, where the file does not hold the images
+            itself: these are written into the folder `images` of the run.
         checks: What the samples are checked by, as generated ones are; None takes them as they are.
         overwrite: Whether a run that is there is replaced.
         on_row: Called for each row that is read; each is read twice.
@@ -65,7 +68,10 @@ def import_run(
     if not overwrite and any((out / name).exists() for name in (SAMPLES, REJECTIONS, MANIFEST)):
         raise InputError("holds a run", where=out, remedy="Name another --out, or replace it by --overwrite.")
     # Before the folder is made, or a run in it replaced: a broken file does neither.
-    outcomes = importing.outcomes(on_row)
+    images = out / IMAGES
+    outcomes = importing.outcomes(on_row, images)
+    if importing.holds_images:
+        image_root = images
     unreadable: list[str] = []
     with RunFolder(out, _manifest(importing, out, image_root, checks), overwrite=True) as folder:
         for outcome in _checked(outcomes, checks):

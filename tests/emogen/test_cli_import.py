@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as arrow
 import pytest
 from command_line import Emogen
+from pyarrow import parquet
 
 
 def row(question: str, answer: str, name: str = "a", **fields: Any) -> dict[str, Any]:
@@ -91,6 +93,39 @@ def test_rows_that_cannot_be_read_are_named(
     assert len(rows_of(tmp_path / "run" / "rejections.jsonl")) == 12
 
 
+@pytest.mark.parametrize("format", ["parquet", "webdataset"])
+def test_images_inside_become_files(
+    emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path, format: str
+) -> None:
+    """Each is in the run's folder, byte for byte; two that are called alike are two files."""
+    content = {name: b"\xff\xd8 " + name.encode() for name in ("x/a.jpg", "y/a.jpg")}
+    path = theirs(*[{**GOOD, "id": name[0], "image": name} for name in content])
+    for name, image in content.items():
+        (path.parent / name).parent.mkdir()
+        (path.parent / name).write_bytes(image)
+    emogen("import", path, "--format", "llava", "--out", tmp_path / "run")
+    emogen("export", tmp_path / "run", "--format", format, "--out", tmp_path / "inside")
+    ran = emogen("import", tmp_path / "inside", "--format", format, "--out", tmp_path / "again")
+    assert ran.code == 0, ran.err
+    for row in rows_of(tmp_path / "again" / "samples.jsonl"):
+        image = row["record"]["image"]
+        assert (tmp_path / "again" / "images" / image).read_bytes() == content[image]
+    assert json.loads((tmp_path / "again" / "run.json").read_text())["image_root"] == "images"
+
+
+def test_two_images_of_one_name_inside_become_two_files(emogen: Emogen, tmp_path: Path) -> None:
+    """Others' files name images by what they like, or not at all."""
+    images = [b"\xff\xd8 one", b"\xff\xd8 two", b"\xff\xd8 one"]
+    fields = {"question": "Why?", "answer": "So."}
+    rows = [{**fields, "id": str(n), "image": {"bytes": b, "path": None}} for n, b in enumerate(images)]
+    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "theirs.parquet")
+    ran = emogen("import", tmp_path / "theirs.parquet", "--format", "parquet", "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    named = [row["record"]["image"] for row in rows_of(tmp_path / "run" / "samples.jsonl")]
+    assert [(tmp_path / "run" / "images" / name).read_bytes() for name in named] == images
+    assert len(set(named)) == 2
+
+
 def test_images_of_an_emovit_export_are_found(
     emogen: Emogen, theirs: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -105,7 +140,7 @@ def test_images_of_an_emovit_export_are_found(
     ("words", "said"),
     [
         (["--format", "lava"], "Did you mean 'llava'"),
-        (["--format", "parquet"], "Known: emovit"),
+        (["--format", "coco"], "Known: emovit"),
         (["--format", "llava", "--labels", "mikels"], "mikels-8"),
     ],
 )

@@ -178,9 +178,9 @@ def test_what_cannot_be_read_is_listed_with_its_place(bad: Any, what: str, tmp_p
 
 
 def test_formats_that_cannot_be_read_back_are_refused(tmp_path: Path) -> None:
-    """What is no instruction file in JSON is answered with those that are; broken JSON with its place."""
-    with pytest.raises(UnknownNameError, match="Known: emovit, instructblip"):
-        Importing(tmp_path, "webdataset")
+    """Another format is answered with those that are known; broken JSON with its place."""
+    with pytest.raises(UnknownNameError, match="Known: emovit, imagefolder, instructblip"):
+        Importing(tmp_path, "coco")
     (tmp_path / "a.json").write_text("[{]")
     with pytest.raises(InputError, match=r"a\.json:1:3"):
         list(Importing(tmp_path / "a.json", "llava").outcomes())
