@@ -50,6 +50,14 @@ def run(reason: str, answer: Answer) -> list[Fault | Score]:
     return list(CHECKS.get(reason)(answer, DEFAULT_CHECKS.of(reason)))
 
 
+def verdict(reason: str, answer: Answer) -> list[Score | int | None]:
+    """What a check measured, and the places of the turns in which it saw something."""
+    return [
+        one if isinstance(one, Score) else None if one.turn is None else answer.said.index(one.turn)
+        for one in run(reason, answer)
+    ]
+
+
 every_check = pytest.mark.parametrize("reason", CHECKS.names())
 
 
@@ -64,6 +72,19 @@ def test_a_check_finds_something_or_nothing(reason: str, answer: Answer) -> None
             assert fault.detail.strip()
             assert fault.turn is None or fault.turn in answer.said
     assert run(reason, answer) == seen
+
+
+@every_check
+@settings(deadline=None, max_examples=60)
+@given(answer=answers, space=st.text(" \n\t\r\u00a0\u2003\u2028", min_size=1, max_size=4))
+def test_white_space_around_a_text_changes_nothing(reason: str, answer: Answer, space: str) -> None:
+    """What stands before and after a question or an answer, and shows nothing, is no part of a verdict."""
+    turns = [
+        Turn(question=f"{space}{turn.question}{space}", answer=f"{space}{turn.answer}{space}", kind=turn.kind)
+        for turn in answer.turns
+    ]
+    padded = Answer(answer.record, answer.instruction, turns, answer.completion, examples=answer.examples)
+    assert verdict(reason, padded) == verdict(reason, answer)
 
 
 @every_check

@@ -7,7 +7,7 @@ import pytest
 from emogen.checks import CHECKS, Answer, Fault
 from emogen.checks.findings import Examiner
 from emogen.checks.settings import DEFAULT_CHECKS
-from emogen.schemas import Attributes, Completion, ImageRecord, Turn, TurnKind
+from emogen.schemas import Completion, ImageRecord, Turn, TurnKind
 
 CAPTION = "A boat lies in a harbour."
 QUESTION = "What can be seen in the picture?"
@@ -235,106 +235,6 @@ def test_without_a_label_nothing_contradicts_it() -> None:
     """A record without an emotion has no label to leak or to contradict."""
     unlabelled = answered("It evokes fear in every one who comes here.", question="Is it fear?", emotion=None)
     assert reasons(unlabelled) == []
-
-
-# The two images, with what the paper says of them, in other words.
-SINGER = ImageRecord(
-    id="singer",
-    image="singer.jpg",
-    emotion="excitement",
-    caption="A woman in red sings into a microphone.",
-    attributes=Attributes(
-        brightness=0.6,
-        colorfulness=0.9,
-        object=("Fashion accessory",),
-        facial_expression="excited",
-        human_action="singing",
-    ),
-)
-BOY = ImageRecord(
-    id="boy",
-    image="boy.jpg",
-    emotion="sadness",
-    caption="A boy with a red turban leans on a fence of wood.",
-    attributes=Attributes(
-        brightness=0.6,
-        colorfulness=0.7,
-        object=("Tree",),
-        facial_expression="sad",
-        human_action="stretching arm",
-    ),
-)
-
-LIKE_THE_PAPERS: list[tuple[ImageRecord, str, list[tuple[TurnKind, str, str]]]] = [
-    (
-        SINGER,
-        "conversation",
-        [
-            ("basic", "What is the woman doing?", "She is singing, and she holds a microphone to her mouth."),
-            ("basic", "Is anybody with her?", "No, I can see nobody else; she is alone in the picture."),
-            (
-                "advanced",
-                "Which event could this be, judging by her dress and what she does?",
-                "The red dress and the jewellery are chosen for a special evening, so one may infer that music is "
-                "being played to guests: a concert perhaps, or a large party of some kind.",
-            ),
-        ],
-    ),
-    (
-        SINGER,
-        "reasoning",
-        [
-            (
-                "reasoning",
-                "Considering her clothes, what she does and the excitement in the air, what is going on, and what "
-                "makes it so lively?",
-                "Singing before people excites both sides, because each reacts to the other. Applause that comes "
-                "back from the hall may carry the singer further, and this adds to the excitement.",
-            )
-        ],
-    ),
-    (
-        BOY,
-        "conversation",
-        [
-            ("basic", "Is the boy alone?", "He is alone. I cannot see any other people or animals."),
-            ("basic", "What does he wear on his head?", "A red turban"),
-            (
-                "advanced",
-                "What does the picture tell about the place where he lives?",
-                "The fence of wood could belong to a village or a farm. Since a tree stands behind him, he is "
-                "probably outdoors, somewhere in the country or at the edge of a forest.",
-            ),
-        ],
-    ),
-    (
-        BOY,
-        "reasoning",
-        [
-            (
-                "reasoning",
-                "The boy leans on the fence with a sad face: what might lie behind his sadness, and what has the "
-                "place to do with it?",
-                "He may feel lonely or troubled: his face is sad, and he leans on the fence like somebody who "
-                "looks for something to hold on to.",
-            )
-        ],
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("record", "instruction", "turns"),
-    LIKE_THE_PAPERS,
-    ids=[f"{r.id}-{name}" for r, name, _ in LIKE_THE_PAPERS],
-)
-def test_answers_like_the_papers_pass(
-    record: ImageRecord, instruction: str, turns: list[tuple[TurnKind, str, str]]
-) -> None:
-    """What the paper shows in Figures 10 and 11, in other words, passes every default check."""
-    made = [Turn(kind=kind, question=question, answer=answer) for kind, question, answer in turns]
-    answer = Answer(record, instruction, made, Completion(text="", model="m"))
-    assert Examiner().examine(answer).findings == []
 
 
 def test_findings_come_cheap_and_decisive_first() -> None:
