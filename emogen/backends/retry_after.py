@@ -52,6 +52,6 @@ def _number(text: str | None) -> float:
 def _seconds_until(date: str) -> float:
     try:
         when = parsedate_to_datetime(date)
-    except ValueError:
+        return (when.replace(tzinfo=when.tzinfo or dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds()
+    except (ValueError, OverflowError):
         return 0.0
-    return (when.replace(tzinfo=when.tzinfo or dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds()

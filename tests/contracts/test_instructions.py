@@ -131,6 +131,16 @@ def test_any_answer_is_turns_or_unreadable(name: str, text: str) -> None:
         assert all(f"{turn.question}{turn.answer}".encode() and turn.question.strip() for turn in read)
 
 
+@every_asked
+@settings(deadline=None, max_examples=20)
+@given(space=st.text(" \n\t\r\u00a0\u2028", min_size=1, max_size=4))
+def test_white_space_around_an_answer_changes_nothing(name: str, space: str) -> None:
+    """What stands before and after an answer, and shows nothing, is no part of what is read."""
+    turns = RENDERER.seeds(name)[0].turns
+    for text in (as_text(turns), as_json(name, turns)):
+        assert asked(name).parse(f"{space}{text}{space}") == turns
+
+
 BIG = 100_000
 FLOODS = [
     *(
