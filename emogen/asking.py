@@ -173,7 +173,7 @@ class Asker:
 
     async def _admitted(self, prompt: Prompt, expected: Usage) -> tuple[Ticket, Completion, int]:
         tokens = expected.prompt_tokens + expected.completion_tokens
-        most_cost = self._cost(most_usage(prompt, self.backend.parameters)) or 0.0
+        most_cost = self.price.of(most_usage(prompt, self.backend.parameters)) if self.price else 0.0
         attempts = refusals = 0
         first_refusal_s: float | None = None
         while True:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from emogen.asking import Answered
 from emogen.backends import Backend
 from emogen.instructions import AskedInstruction
@@ -27,7 +29,7 @@ class Request:
     Attributes:
         prompt: What is asked.
         revision: How many times the row was asked before.
-        context: Kept beside the answer, see `emogen.journal.Entry`.
+        context: Kept beside the answer, see `emogen.journal.Entry`; models in it are JSON already.
     """
 
     prompt: Prompt
@@ -150,8 +152,8 @@ class Dialogue:
             record, kind, before, judge, corrections if backend.takes_corrections else 0, tokens_per_row
         )
         context = {
-            "record": record.model_dump(mode="json"),
-            "provenance": before.model_dump(mode="json"),
+            "record": orjson.Fragment(record.model_dump_json()),
+            "provenance": orjson.Fragment(before.model_dump_json()),
             "parameters": backend.parameters if parameters is None else parameters,
         }
         self.request = Request(self._prompt, 0, context)

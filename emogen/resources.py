@@ -110,9 +110,7 @@ def embedding_model_folder() -> Path:
 
 def sha256_text(*parts: str) -> str:
     """Return the SHA-256 of the parts, each preceded by its length so that no two lists collide."""
-    digest = hashlib.sha256()
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return digest.hexdigest()
+    raw = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return hashlib.sha256(
+        b"".join([piece for one in raw for piece in (len(one).to_bytes(8), one)])
+    ).hexdigest()

@@ -200,7 +200,7 @@ class Prompt(_Frozen):
     @property
     def images(self) -> tuple[ImageInput, ...]:
         """All images of all messages, in order."""
-        return tuple(image for message in self.messages for image in message.images)
+        return tuple([image for message in self.messages if message.images for image in message.images])
 
 
 class Usage(_Frozen):

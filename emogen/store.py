@@ -62,7 +62,6 @@ IDENTITY: Final = (
     "examples",
     "seed",
     "settings.prompts.context",
-    "settings.prompts.context",
     "settings.corrections",
     "settings.checks",
 )

@@ -127,7 +127,8 @@ class OpenAIBackend:
             # Not as its cause: a traceback would show what the network said as it came, the key perhaps in it.
             raise self._unreachable(error) from None
         self._reached = True
-        return replace(reply, body=self.server.without_key(reply.body))
+        body = self.server.without_key(reply.body)
+        return reply if body is reply.body else replace(reply, body=body)
 
     def fall(self, refused: AnswerFormat, detail: str) -> None:
         """Give up an answer format for the rest of the run, and say so once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -33,6 +34,7 @@ _SAYS_NOTHING: Final = frozenset(
     who whoever whole why will with within without would yes yet you
     """.split()  # noqa: SIM905 - as a list of 200 literals nobody could read it
 )
+_STRETCH: Final = re.compile(b"\1+")
 # What a number in the record says in words.
 _BRIGHTNESS: Final = "bright brightly brightness dark darkness dim light lights lit"
 _COLORFULNESS: Final = (
@@ -45,12 +47,7 @@ def check(answer: Answer, settings: SeedCopy) -> Iterator[Fault | Score]:
     if not answer.examples:
         return
     length, most = settings.run_words, 0
-    for turn in _with_runs(answer, length):
-        repeated = [
-            stretch
-            for part in (turn.question, turn.answer)
-            for stretch in _repeated(part.words, answer.examples, length)
-        ]
+    for turn, repeated in _repeated(answer, length):
         copied = len(_without_support(repeated, answer.record))
         most = max(most, copied)
         if copied > settings.most_copied_words:
@@ -60,24 +57,22 @@ def check(answer: Answer, settings: SeedCopy) -> Iterator[Fault | Score]:
     yield Score(most)
 
 
-def _with_runs(answer: Answer, length: int) -> Iterator[Said]:
-    """Yield the turns that have a run of an example which says something.
-
-    Mostly there is none, and this finds it out in one go.
-    """
+def _repeated(answer: Answer, length: int) -> Iterator[tuple[Said, list[Sequence[str]]]]:
+    """Yield the turns that have runs of examples, with the stretches that are made of such runs."""
     words: list[str] = []
     ends: list[int] = []
     for turn in answer.said:
         # What stands between is no word, so that no run goes from one text into the next.
         words += [*turn.question.words, "", *turn.answer.words, ""]
         ends.append(len(words))
-    found = {
-        bisect(ends, begin)
-        for example in answer.examples
-        for begin in _places(words, example, length)
-        if any(map(_says_something, words[begin : begin + length]))
-    }
-    return (answer.said[number] for number in sorted(found))
+    is_repeated = bytearray(len(words))
+    for example in answer.examples:
+        for begin in _places(words, example, length):
+            is_repeated[begin : begin + length] = b"\1" * length
+    # Mostly there is none.
+    stretches = [match.span() for match in _STRETCH.finditer(is_repeated)] if any(is_repeated) else []
+    for number, spans in groupby(stretches, lambda span: bisect(ends, span[0])):
+        yield answer.said[number], [words[begin:end] for begin, end in spans]
 
 
 def _places(words: Sequence[str], example: Example, length: int) -> Iterator[int]:
@@ -90,17 +85,6 @@ def _places(words: Sequence[str], example: Example, length: int) -> Iterator[int
         if tuple(words[begin : begin + length]) in example.runs(length):
             yield begin
         begin = is_known.find(all_known, begin + 1)
-
-
-def _repeated(words: Sequence[str], examples: Sequence[Example], length: int) -> Iterator[Sequence[str]]:
-    """Yield the stretches of a text that are made of runs of examples."""
-    is_repeated = [False] * len(words)
-    for example in examples:
-        for begin in _places(words, example, length):
-            is_repeated[begin : begin + length] = [True] * length
-    for repeated, places in groupby(range(len(words)), is_repeated.__getitem__):
-        if repeated:
-            yield [words[place] for place in places]
 
 
 def _source(run: tuple[str, ...], examples: Sequence[Example]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -36,8 +36,38 @@ class Mention(NamedTuple):
     values: frozenset[str]
 
 
-# A phrase, and its words behind the first, all of which must be in a text before the phrase is looked for.
-_Start = tuple[frozenset[str], Phrase]
+class _Start(NamedTuple):
+    """The phrases that begin with a word.
+
+    Attributes:
+        alone: Those of no other word.
+        longer: The others, the longest first, each with its words behind the first: all of these must be in a text
+            before the phrase is looked for.
+        words: All words of the longer ones behind the first.
+    """
+
+    alone: tuple[Phrase, ...]
+    longer: tuple[tuple[frozenset[str], Phrase], ...]
+    words: frozenset[str]
+
+    @classmethod
+    def of(cls, phrases: Iterable[Phrase]) -> _Start:
+        alone, longer = [], []
+        for phrase in phrases:
+            if phrase.words[1:]:
+                longer.append((frozenset(phrase.words[1:]), phrase))
+            else:
+                alone.append(phrase)
+        longer.sort(key=lambda start: -len(start[1].words))
+        return cls(tuple(alone), tuple(longer), frozenset().union(*(rest for rest, _ in longer)))
+
+    def made_of(self, words: Set[str]) -> Sequence[Phrase]:
+        """Return the phrases that are made of these words alone, the longest first."""
+        if self.words.isdisjoint(words):
+            return self.alone
+        return (*(phrase for rest, phrase in self.longer if rest <= words), *self.alone)
+
+
 # First word → phrases, the longest first.
 Phrases = Mapping[str, Sequence[Phrase]]
 
@@ -49,8 +79,8 @@ class Vocabulary:
         self._values = {name: frozenset(map(value_name, values[name])) for name in VOCABULARIES}
         self._values["facial_expression"] = frozenset(FACE + value for value in values["facial_expression"])
         self._book = PhraseBook(values, words)
-        self._claims: dict[str, list[_Start]] = {}
-        self._shows: dict[str, list[_Start]] = {}
+        self._claims: dict[str, _Start] = {}
+        self._shows: dict[str, _Start] = {}
 
     def values(self, names: Sequence[VocabularyName]) -> frozenset[str]:
         """Return the values of several vocabularies."""
@@ -71,21 +101,20 @@ class Vocabulary:
                     found |= phrase.shows
         return frozenset(found)
 
-    def _made_of(self, words: Set[str], starts: dict[str, list[_Start]]) -> Phrases:
-        made: dict[str, list[Phrase]] = {}
+    def _made_of(self, words: Set[str], starts: dict[str, _Start]) -> Phrases:
+        made: dict[str, Sequence[Phrase]] = {}
         for first in self._book.firsts & words:
             if first not in starts:
                 self._look_up(first)
-            if found := [phrase for rest, phrase in starts[first] if rest <= words]:
+            if found := starts[first].made_of(words):
                 made[first] = found
         return made
 
     def _look_up(self, first: str) -> None:
         """Take the phrases of a first word from the book."""
-        phrases = sorted(self._book.of(first), key=lambda phrase: -len(phrase.words))
-        starts = [(frozenset(phrase.words[1:]), phrase) for phrase in phrases]
-        self._claims[first] = [start for start in starts if start[1].values or start[1].beside]
-        self._shows[first] = [start for start in starts if start[1].shows]
+        phrases = list(self._book.of(first))
+        self._claims[first] = _Start.of(phrase for phrase in phrases if phrase.values or phrase.beside)
+        self._shows[first] = _Start.of(phrase for phrase in phrases if phrase.shows)
 
 
 def mentions(words: Sequence[str], claims: Phrases) -> Iterator[Mention]:
@@ -100,10 +129,11 @@ def mentions(words: Sequence[str], claims: Phrases) -> Iterator[Mention]:
         if begin < free:
             continue
         for phrase in claims[words[begin]]:
-            if end := phrase.end(words, begin):
+            end = phrase.end(words, begin) if len(phrase.words) > 1 else begin + 1
+            if end:
                 # What an action is done with is looked at, too.
                 free = begin + 1 if phrase.gap else end
-                if _is_claim(phrase, words, begin, end):
+                if not phrase.beside or _is_claim(phrase, words, begin, end):
                     yield Mention(begin, end, phrase.values)
                 break
 

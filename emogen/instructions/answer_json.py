@@ -21,6 +21,8 @@ _ADVANCED = re.compile(r"advanced|complex|deeper", re.IGNORECASE)
 MAX_REPAIR_CHARS: Final = 20_000
 MAX_REPAIR_BRACKETS: Final = 64
 MAX_DEPTH: Final = 8
+# The names of our own schemas: most answers hold no others.
+_ASKED_FOR: Final = frozenset({"question", "answer", "basic", "advanced"})
 _DECODER: Final = json.JSONDecoder(strict=False)
 
 
@@ -105,9 +107,12 @@ def json_pairs(value: object, *, advanced: bool = False, depth: int = MAX_DEPTH)
         for item in value:
             yield from json_pairs(item, advanced=advanced, depth=depth - 1)
     elif isinstance(value, dict):
-        fields = {str(key).strip().lower(): held for key, held in value.items()}
-        said = f"{fields.get('kind', '')} {fields.get('type', '')}"
-        pair = _pair(fields, advanced or bool(_ADVANCED.search(said)))
+        fields, marked = value, advanced
+        if not value.keys() <= _ASKED_FOR:
+            fields = {str(key).strip().lower(): held for key, held in value.items()}
+            said = f"{fields.get('kind', '')} {fields.get('type', '')}"
+            marked = advanced or bool(_ADVANCED.search(said))
+        pair = _pair(fields, marked)
         if pair:
             yield pair
             return
@@ -116,8 +121,8 @@ def json_pairs(value: object, *, advanced: bool = False, depth: int = MAX_DEPTH)
 
 
 def _pair(fields: dict[str, Any], advanced: bool) -> Pair | None:
-    question, answer = (
-        well_formed(text).strip() if isinstance(text, str) else ""
-        for text in (fields.get("question"), fields.get("answer"))
-    )
+    question, answer = fields.get("question"), fields.get("answer")
+    if not (isinstance(question, str) and isinstance(answer, str)):
+        return None
+    question, answer = well_formed(question).strip(), well_formed(answer).strip()
     return Pair(question, answer, advanced) if question and answer else None
