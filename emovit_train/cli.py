@@ -9,6 +9,7 @@ import typer
 
 from emogen.errors import InputError
 from emogen.terminal import Version, run_app
+from emovit_train.cli_contamination import contamination
 from emovit_train.cli_datasets import datasets
 from emovit_train.cli_evaluate import evaluate
 from emovit_train.cli_reproduce import reproduce
@@ -45,6 +46,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(score)
 app.command()(compare)
+app.command()(contamination)
 app.command()(reproduce)
 
 

@@ -110,6 +110,13 @@ def evaluate(
     in_flight: Annotated[
         int | None, typer.Option(min=1, help="BACKEND: how many requests may be under way at once.")
     ] = None,
+    trained_on: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="What the model was trained on, as for `contamination`: each row then says whether its image was "
+            "among it. Can be given several times."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Throw away what OUT holds, and ask anew.")] = False,
 ) -> None:
     """Ask a model for the emotion of every image, and compare with majority and chance.
@@ -118,6 +125,7 @@ def evaluate(
     """
     from emovit_train.console import show_evaluation
     from emovit_train.decoding import decoding_of
+    from emovit_train.evaluation.contamination import image_list
     from emovit_train.evaluation.evaluate import evaluate as run
     from emovit_train.evaluation.instructions import read_instructions
     from emovit_train.evaluation.items import choose_images
@@ -157,6 +165,7 @@ def evaluate(
         answers=answers,
         ranking=ranking,
         overwrite=overwrite,
+        trained_on=[image_list(each, "train") for each in trained_on or []],
     )
     show_evaluation(result, folder)
     if result.failed:

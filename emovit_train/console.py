@@ -83,6 +83,11 @@ def show_evaluation(result: Evaluation, folder: Path) -> None:
         heading = group.replace("memorised", "training images") if untuned else group
         cells = (f"{score[name]:10.2f}" if score[name] is not None else " " * 10 for name in heads)
         say(f"{heading:{width}}{score['n']:6}" + "".join(cells))
+    if (found := result.contamination) is not None:
+        say(
+            f"trained on {found.images - found.clean} of {found.images} images: {found.exact} by their bytes, "
+            f"{found.near} by their look, {found.same_id} by their id. {found.remark}".rstrip()
+        )
     say(f"saved {folder}")
 
 

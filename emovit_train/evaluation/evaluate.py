@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 from emogen.atomic import write_text
 from emovit_train.evaluation.answers import UNKNOWN
+from emovit_train.evaluation.contamination import (
+    Contamination,
+    ImageList,
+    as_strata,
+    find_contamination,
+)
 from emovit_train.evaluation.instructions import Instruction, read_instructions
 from emovit_train.evaluation.items import Chosen
 from emovit_train.evaluation.metrics import accuracy, macro_f1, majority_share
@@ -66,6 +73,7 @@ class Evaluation(_Frozen):
         splits: Group → score; of several instructions, `group, instruction` → score, of an order of
             the options `group, instruction, order 1`.
         failed: Questions that have no answer yet.
+        contamination: Which of the images were trained on, as far as that was looked for; without the single images.
     """
 
     model: str
@@ -73,6 +81,7 @@ class Evaluation(_Frozen):
     dataset: str
     splits: dict[str, SplitScore]
     failed: int = 0
+    contamination: Contamination | None = None
 
 
 def evaluate(
@@ -84,6 +93,7 @@ def evaluate(
     answers: bool = False,
     ranking: bool = True,
     overwrite: bool = False,
+    trained_on: Sequence[ImageList] = (),
 ) -> tuple[Evaluation, list[Prediction]]:
     """Ask about every image, and write `predictions.jsonl` and `evaluation.json` into `out`.
 
@@ -97,11 +107,15 @@ def evaluate(
         answers: Let a model that ranks answer freely, too.
         ranking: Rank the labels, where the model can.
         overwrite: Throw away what `out` holds.
+        trained_on: What the model was trained on; each row then says under `contamination` what of its image was.
 
     Raises:
         InputError: an image cannot be used, or `out` holds another predictor's answers.
         EmovitError: no further question can be answered; what was is kept.
     """
+    found = find_contamination(chosen, trained_on) if trained_on else None
+    if found is not None:
+        chosen = replace(chosen, strata=as_strata(found, chosen))
     told = list(instructions) or read_instructions([])
     predicted = predict_chosen(predictor, chosen, told, out, speak=answers, rank=ranking, overwrite=overwrite)
     result = Evaluation(
@@ -110,6 +124,7 @@ def evaluate(
         dataset=chosen.dataset,
         splits=score_splits(predicted.rows),
         failed=len(predicted.failures),
+        contamination=found and found.model_copy(update={"seen": ()}),
     )
     write_text(out / EVALUATION, result.model_dump_json(indent=2) + "\n")
     return result, predicted.rows

@@ -56,6 +56,7 @@ class Chosen:
     dataset: str
     records: list[tuple[ImageRecord, Path]]
     votes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    strata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def some(self, limit: int | None, seed: int | None = None) -> Chosen:
         """Return the first `limit` images, or all; in an order drawn with `seed` where there is one."""

@@ -108,7 +108,7 @@ class _Asked:
         """Return an earlier row with what the data say today."""
         assert row is not None
         now = self.empty
-        names = ("label", "group", "model", "image", "distribution")
+        names = ("label", "group", "model", "image", "distribution", "strata")
         return row.model_copy(update={name: getattr(now, name) for name in names})
 
     def answered(self, reply: Reply) -> Prediction:
@@ -145,6 +145,7 @@ def _asked(
                     order=instruction.order,
                     question=question.text,
                     distribution=dict(votes) if (votes := chosen.votes.get(record.id)) else None,
+                    strata=dict(chosen.strata.get(record.id, {})),
                 ),
             )
 

@@ -1,0 +1,61 @@
+"""`emovit_train contamination`: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emogen.errors import CheckFailedError
+from emogen.terminal import say
+
+__all__ = ["contamination"]
+
+
+def contamination(
+    train: Annotated[
+        Path,
+        typer.Argument(
+            help="What is trained on: a checkpoint, a run folder, samples.jsonl, records.jsonl, or a data set."
+        ),
+    ],
+    tests: Annotated[list[Path], typer.Argument(help="Test lists: data sets, or files of records.")],
+    split: Annotated[str, typer.Option(help="Of the tests: train, val, test, or all.")] = "test",
+    train_split: Annotated[str, typer.Option(help="Of TRAIN: train, val, test, or all.")] = "train",
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of TRAIN's photographs. Default: as for `train`.")
+    ] = None,
+    distance: Annotated[
+        int,
+        typer.Option(min=0, max=32, help="Pictures look the same that differ in so many of 64 bits at most."),
+    ] = 6,
+    out: Annotated[
+        Path | None, typer.Option(help="Write all that was found into this file, as JSON, image by image.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="End with exit code 1 where any test image was trained on.")
+    ] = False,
+) -> None:
+    """Say which test images were trained on: the same id, the same bytes, or a picture that looks the same."""
+    import json
+
+    from emogen.atomic import write_text
+    from emovit_train.evaluation.contamination import contamination as find
+    from emovit_train.evaluation.contamination import image_list
+    from emovit_train.evaluation.tables import as_markdown
+
+    trained = [image_list(train, train_split, images=images)]
+    found = [find(trained, image_list(test, split), distance) for test in tests]
+    text = json.dumps([each.model_dump() for each in found], indent=2)
+    if out is not None:
+        write_text(out, text + "\n")
+    say(text if as_json else as_markdown([each.model_copy(update={"seen": ()}) for each in found]))
+    dirty = [each for each in found if each.clean < each.images]
+    if strict and dirty:
+        raise CheckFailedError(
+            f"{sum(each.images - each.clean for each in dirty):,} test images were trained on",
+            where=", ".join(each.test for each in dirty),
+            remedy="Leave them out of what is trained on, or say so beside every number.",
+        )
