@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from emogen.cli_batch import batch_app
+from emogen.cli_card import card
 from emogen.cli_dedup import dedup
 from emogen.cli_describe import describe
 from emogen.cli_export import export
@@ -67,6 +68,7 @@ def rebuild(
 
 
 app.command()(export)
+app.command()(card)
 app.command()(validate)
 app.command("import")(import_file)
 

@@ -14,6 +14,7 @@ PICTURE = [
     {
         "cli_generate",
         "cli_batch",
+        "cli_card",
         "cli_dedup",
         "cli_describe",
         "cli_records",
@@ -22,7 +23,7 @@ PICTURE = [
         "cli_validate",
     },
     {"cli_options", "cli_trial", "cli_data"},
-    {"dedup", "describing"},
+    {"dedup", "describing", "report"},
     {"pipeline", "rebuilding", "manifest", "recording", "setup_local", "batch", "importers"},
     {"dialogue", "opening"},
     {"run_file"},

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import tiny_models
 from command_line import Emogen
+from made_run import rows, write_run
 from PIL import Image
 from source_layouts import emoset_of
 
@@ -83,3 +84,13 @@ def test_the_commands_of_the_exports_guide(
     assert run_commands(emogen, "exports.md") >= 3
     assert len(json.loads(Path("llava.json").read_bytes())) == 3
     assert list(Path("shards").glob("train-000000.tar"))
+
+
+def test_the_commands_of_the_report_guide(
+    emogen: Emogen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command of docs/report.md runs on a run of the name that the guide gives it."""
+    monkeypatch.chdir(tmp_path)
+    write_run(Path("runs/mine"), rows(40))
+    assert run_commands(emogen, "report.md") >= 1
+    assert Path("runs/mine/README.md").is_file()
