@@ -221,7 +221,7 @@ def _counted(counts: Mapping[int, int]) -> Spread:
 
 def _spread(count: int, total: float, at: Any) -> Spread:
     quantiles = [float(at(min(count - 1, int(share * count)))) for share in (0.05, 0.25, 0.5, 0.75, 0.95)]
-    return Spread(count, total / count, *quantiles, highest=float(at(count - 1)))
+    return Spread(count, total / count, *quantiles, float(at(count - 1)))
 
 
 def _nested(pairs: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from emogen.errors import InputError
 from emogen.report.draw import Draw, lot
@@ -178,7 +178,7 @@ class Tally:
         has, known = self.attributes[emotion], record.attributes
         has[""] += 1
         for name in ATTRIBUTES:
-            value = record.caption if name == "caption" else getattr(known, name)
+            value: Any = record.caption if name == "caption" else getattr(known, name)
             if value is not None and value != ():
                 has[name] += 1
                 if name in PIXELS:
