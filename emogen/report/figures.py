@@ -220,8 +220,19 @@ def _counted(counts: Mapping[int, int]) -> Spread:
 
 
 def _spread(count: int, total: float, at: Any) -> Spread:
-    quantiles = [float(at(min(count - 1, int(share * count)))) for share in (0.05, 0.25, 0.5, 0.75, 0.95)]
-    return Spread(count, total / count, *quantiles, float(at(count - 1)))
+    def quantile(share: float) -> float:
+        return float(at(min(count - 1, int(share * count))))
+
+    return Spread(
+        count=count,
+        mean=total / count,
+        p5=quantile(0.05),
+        p25=quantile(0.25),
+        median=quantile(0.5),
+        p75=quantile(0.75),
+        p95=quantile(0.95),
+        highest=float(at(count - 1)),
+    )
 
 
 def _nested(pairs: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
