@@ -108,7 +108,8 @@ def reproduce(
     place = name or Path(str(recipe)).stem
     results = run(chosen, place, given, out, options=options, only=only or ())
     say(results.markdown())
-    say(f"saved {out / place}", err=True)
+    if results.is_something:
+        say(f"saved {out / place}", err=True)
     if not results.is_whole:
         raise UnfinishedError(
             f"{len(results.missing)} things are missing",

@@ -14,6 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from emogen.config_file import read_config_file
 from emogen.errors import InputError, UnknownNameError, shorten
 from emovit_train.evaluation.datasets import DATASETS
+from emovit_train.evaluation.instructions import INSTRUCTIONS
+from emovit_train.reproduction.measures import MEASURES
 
 __all__ = [
     "Arm",
@@ -147,6 +149,15 @@ class Wording(_Part):
     answer: str = "Predicted emotion: {label}."
     examples: dict[str, tuple[str, ...]] = {}
 
+    @model_validator(mode="after")
+    def _is_known_or_told(self) -> Self:
+        if (self.text is None) != (self.name in INSTRUCTIONS):
+            why = "has no text" if self.text is None else "has another text"
+            raise ValueError(f"{self.name!r} {why}; known by their names: {', '.join(INSTRUCTIONS)}")
+        if "{label}" not in self.answer:
+            raise ValueError("{label} is not in the answer")
+        return self
+
     def words(self) -> str | None:
         """Return the text with its examples; None where the instruction is a known one."""
         lines = [
@@ -214,6 +225,8 @@ class Recipe(_Part):
                 raise ValueError(f"the arm {arm.name!r} names the model {model!r}, which models has not")
             if arm.untuned is not None and arm.untuned not in tuned:
                 raise ValueError(f"the arm {arm.name!r} names {arm.untuned!r}, which is no tuned arm")
+        if self.measure not in MEASURES.targets():
+            raise ValueError(f"there is no measure {self.measure!r}: {', '.join(MEASURES.names())}")
         if self.against is not None and self.against not in names:
             raise ValueError(f"against names {self.against!r}, which is no arm")
         return self

@@ -54,7 +54,7 @@ def reproduce(
 ) -> Results:
     """Do what can be done of an experiment with what is given, and write its tables into `root`/`name`.
 
-    The same call, later or with more, does only what is left.
+    Where nothing can be done, nothing is written. The same call, later or with more, does only what is left.
 
     Args:
         recipe: The experiment.
@@ -75,16 +75,18 @@ def reproduce(
     for module in ("matplotlib", "scipy", "sklearn"):
         require(module, extra="evaluate", purpose="Reproducing an experiment")
     measure = MEASURES.get(recipe.measure)
-    writable_folder(root / name)
     work = _Work(recipe, given, root, measure, _options(recipe, options or PredictorOptions()))
     work.missing |= dict.fromkeys(map(str, given.lacking(recipe, only)))
     columns = {part: work.choose(part) for part in recipe.data}
+    if any(isinstance(each, Chosen) for each in columns.values()):
+        writable_folder(root / name)
     for arm in recipe.arms:
         if not only or arm.name in only:
             work.run(arm, columns)
     results = work.results()
-    results.write(root / name)
-    write_text(root / name / "recipe.json", recipe.model_dump_json(indent=2, by_alias=True) + "\n")
+    if results.is_something:
+        results.write(root / name)
+        write_text(root / name / "recipe.json", recipe.model_dump_json(indent=2, by_alias=True) + "\n")
     return results
 
 

@@ -145,6 +145,11 @@ class Results:
         """Whether nothing is missing."""
         return not self.missing
 
+    @property
+    def is_something(self) -> bool:
+        """Whether anything was asked."""
+        return bool(self.tables.get("scores")) or any(cell.value is not None for cell in self.cells)
+
     def markdown(self) -> str:
         """Return the first table and what belongs to it, as a Markdown document."""
         parts = [f"# {self.recipe.title}", self.recipe.paper, self.recipe.about.strip(), self.measure.about]

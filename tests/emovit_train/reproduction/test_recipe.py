@@ -69,6 +69,20 @@ def test_a_recipe_of_one_s_own(tmp_path: Path) -> None:
         ("title: Mine", "titel: Mine", ":1: titel", "unknown key 'titel'"),
         ("- {name: a, model: base}", "- {name: a}", ":6", "needs one of model, train and untuned"),
         ("data: [emotion6-6]", "data: []", ":2", "at least 1 item"),
+        ("arms:", "measure: luck\narms:", "", "no measure 'luck': accuracy"),
+        (
+            "arms:",
+            "instructions: [paper-9]\narms:",
+            ":5",
+            "'paper-9' has no text; known by their names: categorical",
+        ),
+        ("arms:", "instructions: [{name: paper-1, text: a}]\narms:", ":5", "'paper-1' has another text"),
+        (
+            "arms:",
+            "instructions: [{name: x, text: a, answer: b}]\narms:",
+            ":5",
+            "{label} is not in the answer",
+        ),
     ],
 )
 def test_a_wrong_recipe(tmp_path: Path, old: str, new: str, line: str, what: str) -> None:
