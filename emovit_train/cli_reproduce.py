@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -11,6 +11,9 @@ from emogen.errors import InputError, UnfinishedError
 from emogen.terminal import say
 
 __all__ = ["reproduce"]
+
+# Every answer of a model behind an API, so that none is paid for twice.
+ANSWERS: Final = "answers.sqlite"
 
 
 def reproduce(
@@ -67,6 +70,10 @@ def reproduce(
     ] = "auto",
     dtype: Annotated[str, typer.Option(help="Number format of a transformers model's weights.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Questions at once.")] = 8,
+    api: Annotated[
+        list[str] | None,
+        typer.Option(help="How models behind an API are opened, as base_url=URL: see `emogen generate`."),
+    ] = None,
     max_cost: Annotated[
         float | None, typer.Option(min=0, help="The most that each API model may cost, in dollars.")
     ] = None,
@@ -103,7 +110,12 @@ def reproduce(
         read_pairs(train or [], "--train"),
     )
     options = PredictorOptions(
-        device=device, dtype=dtype, batch_size=batch_size, max_cost=max_cost, journal=out / "journals"
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        max_cost=max_cost,
+        journal=out / ANSWERS,
+        backend=read_pairs(api or [], "--api"),
     )
     place = name or Path(str(recipe)).stem
     results = run(chosen, place, given, out, options=options, only=only or ())

@@ -15,6 +15,7 @@ from emogen.config_file import read_config_file
 from emogen.errors import InputError, UnknownNameError, shorten
 from emovit_train.evaluation.datasets import DATASETS
 from emovit_train.evaluation.instructions import INSTRUCTIONS
+from emovit_train.evaluation.predictors import PREDICTORS
 from emovit_train.reproduction.measures import MEASURES
 
 __all__ = [
@@ -84,12 +85,18 @@ class Model(_Part):
     """Weights, or an API's model, that the user has: `--model instructblip=FOLDER`.
 
     Attributes:
-        predictor: How it is asked, by its name among the predictors.
+        predictor: How it is asked: model (of transformers), backend (behind an API), checkpoint (tuned here).
         about: What it is, and where to get it.
     """
 
-    predictor: str = "transformers"
+    predictor: str = "model"
     about: str
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if self.predictor not in PREDICTORS.targets():
+            raise ValueError(f"there is no predictor {self.predictor!r}: {', '.join(PREDICTORS.names())}")
+        return self
 
 
 class Tuning(_Part):

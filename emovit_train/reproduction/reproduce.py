@@ -19,7 +19,7 @@ from emogen.errors import UnknownNameError
 from emogen.registry import require
 from emogen.schemas import ImageRecord
 from emogen.terminal import say
-from emovit_train.decoding import decoding_preset
+from emovit_train.decoding import decoding_of
 from emovit_train.evaluation.comparison import compare
 from emovit_train.evaluation.distributions import distribution_scores
 from emovit_train.evaluation.instructions import Instruction, own_instruction, read_instructions
@@ -91,10 +91,9 @@ def reproduce(
 
 
 def _options(recipe: Recipe, options: PredictorOptions) -> PredictorOptions:
-    decoding = decoding_preset(recipe.decoding)
-    if recipe.max_new_tokens is not None:
-        decoding = replace(decoding, max_new_tokens=recipe.max_new_tokens)
-    return replace(options, decoding=decoding)
+    decoding = decoding_of(recipe.decoding, recipe.max_new_tokens)
+    longest = {"max_tokens": recipe.max_new_tokens} if recipe.max_new_tokens else {}
+    return replace(options, decoding=decoding, backend={**longest, **options.backend})
 
 
 @dataclass

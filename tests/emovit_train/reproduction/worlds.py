@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -12,6 +12,7 @@ from PIL import Image
 from emovit_train.reproduction.recipe import Recipe
 from tests.emovit_train.conftest import record, sample_rows
 from tests.emovit_train.evaluation.datasets import dataset_layouts
+from tests.emovit_train.evaluation.predictors import tiny_image_text
 
 
 def paint(root: Path) -> Path:
@@ -43,6 +44,25 @@ def records(folder: Path) -> Path:
         rows.append(json.dumps(row) + "\n")
     (folder / "records.jsonl").write_text("".join(rows))
     return folder / "records.jsonl"
+
+
+# Small random weights of the class that a recipe's name for a model stands for.
+WEIGHTS: Mapping[str, Callable[[Path], Path]] = {
+    "flamingo": tiny_image_text.idefics,
+    "llava": tiny_image_text.llava,
+    "blip2": tiny_image_text.blip2_t5,
+    "instructblip": tiny_image_text.instructblip,
+    "vicuna-7b": tiny_image_text.instructblip,
+    "vicuna-13b": tiny_image_text.instructblip,
+    "flan-t5-xl": tiny_image_text.instructblip_t5,
+}
+
+
+def model_options(recipe: Recipe, folder: Path) -> Iterator[str]:
+    """Yield `--model` for each name of a recipe."""
+    for name in recipe.models:
+        (folder / name).mkdir(parents=True)
+        yield from ("--model", f"{name}={WEIGHTS[name](folder / name)}")
 
 
 def data_options(recipe: Recipe, folder: Path, run_folder: Path) -> Iterator[str]:
