@@ -12,6 +12,7 @@ from emogen.terminal import Version, run_app
 from emovit_train.cli_contamination import contamination
 from emovit_train.cli_datasets import datasets
 from emovit_train.cli_evaluate import evaluate
+from emovit_train.cli_humour import humour
 from emovit_train.cli_reproduce import reproduce
 from emovit_train.cli_score import compare, score
 from emovit_train.cli_train import train
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 
 app.add_typer(datasets)
+app.add_typer(humour)
 
 Device = Annotated[str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, or cuda.")]
 

@@ -9,7 +9,7 @@ import typer
 
 from emogen.errors import InputError, UnfinishedError
 
-__all__ = ["evaluate"]
+__all__ = ["ANSWERS", "evaluate", "who"]
 
 # Every answer of a model behind an API, so that none is paid for twice.
 ANSWERS: Final = "answers.sqlite"
@@ -131,7 +131,7 @@ def evaluate(
     from emovit_train.evaluation.items import choose_images
     from emovit_train.evaluation.predictors import PredictorOptions, open_predictor
 
-    kind, name = _who(checkpoint=checkpoint, model=model, backend=backend)
+    kind, name = who(checkpoint=checkpoint, model=model, backend=backend)
     if untuned and checkpoint is None:
         raise InputError(
             "only a checkpoint of ours has a state before tuning", where="--untuned", remedy="Leave it out."
@@ -176,7 +176,7 @@ def evaluate(
         )
 
 
-def _who(**named: object) -> tuple[str, str]:
+def who(**named: object) -> tuple[str, str]:
     """Return the kind of predictor and what names it.
 
     Raises:
