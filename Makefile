@@ -57,7 +57,7 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/emogen setup embeddings
-	$(BIN)/python -m pytest -m slow
+	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(BIN)/python -m pytest -m slow
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
 import typer
 
 from emogen.errors import InputError, UnknownNameError
-from emogen.terminal import say
+from emogen.terminal import note, progress, say
 
 if TYPE_CHECKING:
     from emogen.exporters.export import ExportReport
-    from emogen.exporters.options import ExportOptions
+    from emogen.stored import StoredSample
 
 __all__ = ["export"]
 
 SHOWN_PROBLEMS: Final = 10
 MEGABYTE: Final = 1_000_000
+COUNTED_AT_ONCE: Final = 100
 
 
 def export(
@@ -66,6 +68,10 @@ def export(
     shard_mb: Annotated[
         int, typer.Option("--shard-size", min=1, help="Megabytes of a shard, where the format has shards.")
     ] = 500,
+    check_images: Annotated[
+        bool,
+        typer.Option("--check-images", help="Decode every image: samples of damaged ones are left out."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder that an earlier export made.")
     ] = False,
@@ -92,9 +98,20 @@ def export(
         types=frozenset(name.strip() for name in types.split(",")) if types else None,
         flags=flag_rule(flags),
         shard_bytes=shard_mb * MEGABYTE,
+        check_images=check_images,
         overwrite=overwrite,
     )
-    _show(write(stored_samples(samples), format, out, options), format, options)
+    with progress("reading", None) as advance:
+        report = write(_counted(stored_samples(samples), advance), format, out, options)
+    _show(report, format)
+
+
+def _counted(samples: Iterator[StoredSample], advance: Callable[[int], object]) -> Iterator[StoredSample]:
+    """Yield the samples, telling now and then how many there were: half a million take their time."""
+    for number, sample in enumerate(samples, 1):
+        yield sample
+        if not number % COUNTED_AT_ONCE:
+            advance(COUNTED_AT_ONCE)
 
 
 def _samples_file(run: Path) -> Path:
@@ -138,7 +155,7 @@ def _split(value: str, known: tuple[str, ...]) -> Any:
     return value
 
 
-def _show(report: ExportReport, format: str, options: ExportOptions) -> None:
+def _show(report: ExportReport, format: str) -> None:
     rows = sum(report.rows.values())
     parts = ", ".join(f"{split} {count}" for split, count in sorted(report.rows.items()) if split != "all")
     say(f"wrote {rows} rows of {report.written} samples to {report.path} ({format})")
@@ -156,3 +173,7 @@ def _show(report: ExportReport, format: str, options: ExportOptions) -> None:
             say(f"  {problem}", err=True)
         if len(report.skipped) > SHOWN_PROBLEMS:
             say(f"  … and {len(report.skipped) - SHOWN_PROBLEMS} more", err=True)
+    for oddity, count in report.odd.counts().items():
+        note(
+            f"{count:,} images are {oddity}, which most trainers do not heed; the first: {report.odd.first[oddity]}"
+        )

@@ -15,7 +15,7 @@ from emogen.registry import require
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["decode_rgb", "read_rgb", "upright_size"]
+__all__ = ["decode_rgb", "read_rgb", "shown_otherwise", "upright_size"]
 
 _SIXTEEN_BIT_MAX = 65535
 _ORIENTATION: Final = 0x0112
@@ -38,6 +38,28 @@ def read_rgb(path: Path) -> Image:
         raise InputError("no such image", where=path, remedy="Mend the name, or leave the image out.")
     with _explained(path):
         return _decode(path, path, None)
+
+
+def shown_otherwise(path: Path) -> tuple[str, ...]:
+    """Return what programs show otherwise than `read_rgb` that only open an image and convert it to RGB.
+
+    Most trainers do just that: pictures lie on their side, of 16 bits all but the darkest become white, and what is
+    transparent becomes black.
+
+    Raises:
+        InputError: as `read_rgb`; the image is decoded whole.
+    """
+    read_rgb(path)
+    from PIL import Image
+
+    with _explained(path), Image.open(path) as file:
+        said = {
+            "turned by EXIF": file.getexif().get(_ORIENTATION, 1) not in (0, 1),
+            "of 16 bits": file.mode[0] in "IF",
+            "transparent": file.has_transparency_data,
+            "animated": getattr(file, "n_frames", 1) > 1,
+        }
+    return tuple(name for name, holds in said.items() if holds)
 
 
 def decode_rgb(content: bytes, path: Path, at_least: tuple[int, int]) -> Image:

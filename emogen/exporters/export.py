@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from emogen.atomic import replacing_folder, replacing_path
@@ -15,7 +15,7 @@ from emogen.exporters.form import MARK, form_of, refuse_to_replace
 from emogen.exporters.index import find_clashes
 from emogen.exporters.left_out import KEPT_PROBLEMS, LeftOut
 from emogen.exporters.options import ExportOptions
-from emogen.exporters.pictures import Pictures
+from emogen.exporters.pictures import OddPictures, Pictures
 from emogen.exporters.splits import assign_splits
 from emogen.exporters.spool import spooling
 from emogen.exporters.writing import Writing
@@ -39,6 +39,7 @@ class ExportReport:
             image is held out.
         left_out: Samples that the consumer could not read.
         skipped: Why: at least one problem for each sample left out; the first `KEPT_PROBLEMS` that were met.
+        odd: Images that trainers see otherwise than they are, where images were decoded.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class ExportReport:
     moved: int
     left_out: int
     skipped: tuple[Problem, ...]
+    odd: OddPictures = field(default_factory=OddPictures)
 
 
 def export(
@@ -80,7 +82,11 @@ def export(
     if form.folder:
         refuse_to_replace(out, overwrite=options.overwrite)
     pictures = Pictures(
-        options.image_root, form.images, exporter.layout.image_prefix, bare_names=exporter.bare_names
+        options.image_root,
+        form.images,
+        exporter.layout.image_prefix,
+        bare_names=exporter.bare_names,
+        check=options.check_images,
     )
     left_out = LeftOut()
     drafting = Drafting(exporter, options, form.turns, pictures, left_out)
@@ -107,6 +113,7 @@ def export(
         moved=writing.moved,
         left_out=left_out.samples,
         skipped=tuple(sorted(left_out.problems, key=lambda problem: problem.place)),
+        odd=pictures.odd,
     )
 
 

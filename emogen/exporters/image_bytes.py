@@ -17,15 +17,31 @@ _BEGINNINGS: Final = (
     b"BM",
     b"II*\0",  # TIFF
     b"MM\0*",
-    b"P3",  # PNM
+    b"II+\0",  # BigTIFF
+    b"MM\0+",
+    b"P1",  # PNM
+    b"P2",
+    b"P3",
+    b"P4",
     b"P5",
     b"P6",
+    b"\0\0\0\x0cjP  ",  # JPEG 2000
+    b"\xff\x4f\xff\x51",
 )
+# What follows the size of the first box in files of the ISO base media format.
+_BOXES: Final = (b"ftypavif", b"ftypavis", b"ftypheic", b"ftypheix", b"ftypmif1")
 
 
 def begins_as_image(head: bytes) -> bool:
-    """Whether the first `HEAD_BYTES` bytes are those of a format that Pillow reads; nothing is decoded."""
-    return head.startswith(_BEGINNINGS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+    """Whether the first `HEAD_BYTES` bytes are those of a format that Pillow, or a plugin of it, reads.
+
+    Nothing is decoded.
+    """
+    return (
+        head.startswith(_BEGINNINGS)
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or head[4:12].startswith(_BOXES)
+    )
 
 
 def file_begins_as_image(file: Path) -> bool:

@@ -62,6 +62,7 @@ class ExportOptions:
         types: The instruction types to export; None for all.
         flags: What is done with samples that a check has flagged.
         shard_bytes: How large a shard may grow, where the format has shards.
+        check_images: Whether every image is decoded whole, wherever it is.
         overwrite: Whether a folder that an earlier export made may be replaced.
     """
 
@@ -74,6 +75,7 @@ class ExportOptions:
     types: frozenset[str] | None = None
     flags: FlagRule = FlagRule()
     shard_bytes: int = 500_000_000
+    check_images: bool = False
     overwrite: bool = False
 
     def takes(self, sample: StoredSample) -> bool:

@@ -150,15 +150,34 @@ def read_folder(
     return FolderSource(str(folder), SourceOptions(labels, metadata)).records(raise_problem)
 
 
-def _images(root: str, below: str) -> Iterator[str]:
-    """Yield the paths of all images relative to `root`, sorted, one folder in memory at a time."""
-    with os.scandir(os.path.join(root, below)) as found:  # noqa: PTH118 - a Path for each of 100,000 files is slow
+def _images(root: str, below: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the paths of all images relative to `root`, sorted, one folder in memory at a time.
+
+    Links are followed, but for those to a folder around them. What leads nowhere is an image that cannot be read.
+    """
+    here = os.path.join(root, below)  # noqa: PTH118 - a Path for each of 100,000 files is slow
+    above = (*above, os.path.realpath(here))
+    with os.scandir(here) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
         path = f"{below}/{entry.name}" if below else entry.name
         if entry.name.startswith("."):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _images(root, path)
-        elif entry.name.lower().endswith(IMAGE_SUFFIXES) and entry.is_file():
+        if _is_folder(entry):
+            if not (entry.is_symlink() and _is_around(os.path.realpath(entry.path), above)):
+                yield from _images(root, path, above)
+        elif entry.name.lower().endswith(IMAGE_SUFFIXES):
             yield path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link to itself.
+        return False
+
+
+def _is_around(folder: str, inner: tuple[str, ...]) -> bool:
+    """Whether a folder is one of others, or holds one."""
+    return any(f"{each}/".startswith(f"{folder.rstrip('/')}/") for each in inner)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Emogen
+from PIL import Image
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def run(emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path]) -> Pa
     records = records_file(6)
     (records.parent / "photos").mkdir()
     for number in range(6):
-        (records.parent / "photos" / f"r{number}.jpg").write_bytes(b"%d" % number)
+        (records.parent / "photos" / f"r{number}.jpg").write_bytes(b"\xff\xd8%d" % number)
     folder = tmp_path / "runs" / "mine"
     assert emogen("generate", records, "--types", "categorical", "--out", folder).code == 0
     return folder
@@ -43,7 +44,7 @@ def test_images_are_found_from_the_run(emogen: Emogen, run: Path, tmp_path: Path
     words = ("export", run, "--format", "llava", "--images", "copy")
     ran = emogen(*words, "--out", tmp_path / "out")
     assert ran.code == 0, ran.err
-    assert (tmp_path / "out" / "images" / "photos" / "r3.jpg").read_bytes() == b"3"
+    assert (tmp_path / "out" / "images" / "photos" / "r3.jpg").read_bytes() == b"\xff\xd83"
     (tmp_path / "elsewhere").mkdir()
     ran = emogen(*words, "--out", tmp_path / "other", "--image-root", tmp_path / "elsewhere")
     assert ran.code == 1
@@ -64,6 +65,24 @@ def test_what_is_not_in_the_export_is_said(emogen: Emogen, run: Path, tmp_path: 
     assert "1 samples of other types, or with flags" in ran.out
     assert "2 samples of other splits" in ran.out
     assert "held out with another record of the same image: 1 samples" in ran.out
+
+
+def test_images_are_checked_on_request(emogen: Emogen, run: Path, tmp_path: Path) -> None:
+    """--check-images names sample, file and fault of each, and what trainers see otherwise; the others are exported."""
+    (photos,) = tmp_path.rglob("photos")
+    for number in range(6):
+        mode = "RGBA" if number == 4 else "RGB"
+        Image.new(mode, (4, 4)).save(photos / f"r{number}.jpg", "PNG")
+    Image.effect_noise((90, 60), 50).save(photos / "r3.jpg")
+    (photos / "r3.jpg").write_bytes((photos / "r3.jpg").read_bytes()[:900])
+    words = ("export", run, "--format", "llava", "--out", tmp_path / "out.json")
+    assert "wrote 6 rows" in emogen(*words).out
+    ran = emogen(*words, "--check-images")
+    assert ran.code == 0, ran.err
+    assert "wrote 5 rows" in ran.out
+    assert "r3/categorical: image must be decoded whole, and 'photos/r3.jpg' is not: damaged" in ran.err
+    assert "note: 1 images are transparent" in ran.err
+    assert "photos/r4.jpg" in ran.err
 
 
 def test_a_file_of_samples_is_as_good_as_a_run(emogen: Emogen, run: Path, tmp_path: Path) -> None:

@@ -6,17 +6,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+import awkward_images
 import pytest
+from awkward_images import BROKEN, GONE, write_awkward
 from command_line import Emogen
 from openai_stub import REASONING
 from PIL import Image
-from test_image_file import bomb
 
 from emogen.sources import read_records
 
-USABLE = ["16bit", "alpha", "animated", "cmyk", "palette", "upright"]
-BROKEN = ["bomb", "float", "text", "truncated"]
+USABLE = sorted(Path(name).stem for name in awkward_images.USABLE)
+UNUSABLE = sorted(Path(name).stem for name in (*BROKEN, *GONE))
 
 
 @pytest.fixture
@@ -24,21 +24,7 @@ def folder(tmp_path: Path) -> Path:
     """Images that can be read, whatever their mode, and images that cannot."""
     folder = tmp_path / "photos"
     folder.mkdir()
-    Image.fromarray(np.full((6, 9), 65535, dtype=np.uint16)).save(folder / "16bit.png")
-    Image.new("RGBA", (9, 6), (0, 0, 0, 0)).save(folder / "alpha.png")
-    frames = [Image.new("RGB", (9, 6), color) for color in ("white", "black")]
-    frames[0].save(folder / "animated.gif", save_all=True, append_images=frames[1:])
-    Image.new("CMYK", (9, 6), (0, 0, 0, 0)).save(folder / "cmyk.jpg")
-    Image.new("RGB", (9, 6), "white").convert("P").save(folder / "palette.png")
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (9, 6), "white").save(folder / "upright.jpg", exif=exif)
-    (folder / "bomb.png").write_bytes(bomb())
-    Image.new("F", (9, 6), 0.5).save(folder / "float.tif")
-    (folder / "text.jpg").write_text("no image")
-    Image.effect_noise((90, 60), 50).save(folder / "truncated.jpg")
-    whole = (folder / "truncated.jpg").read_bytes()
-    (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    write_awkward(folder)
     return folder
 
 
@@ -52,10 +38,13 @@ def test_described(folder: Path, emogen: Emogen) -> None:
     )
     problems = (folder.parent / "records.problems.jsonl").read_text().splitlines()
     told = {Path(problem["where"]).stem: problem["what"] for problem in map(json.loads, problems)}
-    assert sorted(told) == BROKEN
+    assert sorted(told) == UNUSABLE
     assert "more than 89,478,485 pixels" in told["bomb"]
     assert "unknown range" in told["float"]
     assert "not an image" in told["text"]
+    assert "not an image" in told["empty"]
+    assert "damaged" in told["truncated"]
+    assert "no such image" in told["loop"]
 
 
 def test_seen(folder: Path, emogen: Emogen, answers_file: Callable[..., Path]) -> None:
@@ -69,7 +58,7 @@ def test_seen(folder: Path, emogen: Emogen, answers_file: Callable[..., Path]) -
     words = ["--backend", f"scripted:{script}", "--types", "reasoning", "--see", "--out", run]
     emogen("generate", records, *words)
     rejected = [json.loads(line) for line in (run / "rejections.jsonl").read_text().splitlines()]
-    assert sorted(row["record_id"] for row in rejected) == BROKEN
+    assert sorted(row["record_id"] for row in rejected) == UNUSABLE
     assert {row["reason"] for row in rejected} == {"unreadable_image"}
     samples = [json.loads(line) for line in (run / "samples.jsonl").read_text().splitlines()]
     seen = {row["record"]["id"]: row["provenance"]["images"][0] for row in samples}

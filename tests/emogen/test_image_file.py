@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from awkward_images import bomb
 from PIL import Image
 
 from emogen.errors import InputError
@@ -61,21 +60,6 @@ def test_upright(tmp_path: Path) -> None:
     upright = read_rgb(path)
     assert upright.size == (1, 2)
     assert first_pixel(upright) == (255, 0, 0)
-
-
-def bomb() -> bytes:
-    """A PNG of a few bytes that claims 3.6 thousand million pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND", b"")
-    )
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,10 @@ def test_images_of_emoset_give_the_row_its_number(make_sample: Any, tmp_path: Pa
 def test_images_are_put_into_one_folder(make_sample: Any, tmp_path: Path) -> None:
     """Copied images lie beside each other, as the rows name them."""
     (tmp_path / "image" / "awe").mkdir(parents=True)
-    (tmp_path / "image" / "awe" / "awe_00001.jpg").write_bytes(b"awe")
+    (tmp_path / "image" / "awe" / "awe_00001.jpg").write_bytes(b"\xff\xd8awe")
     sample = make_sample("x", image="image/awe/awe_00001.jpg")
     (row,) = rows([sample], tmp_path / "out", images="copy", image_root=tmp_path)
-    assert (tmp_path / "out" / "images" / row["image"]).read_bytes() == b"awe"
+    assert (tmp_path / "out" / "images" / row["image"]).read_bytes() == b"\xff\xd8awe"
 
 
 def test_two_images_of_one_name_are_both_left_out(make_sample: Any, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_images_are_copied_and_linked(make_sample: Any, tmp_path: Path) -> None:
     """Rows name the images inside the export; copies are the very bytes, links lead to the file wherever both move."""
     root = tmp_path / "root"
     (root / "photos" / "ü").mkdir(parents=True)
-    (root / "photos" / "ü" / "a.jpg").write_bytes(b"\x00picture")
+    (root / "photos" / "ü" / "a.jpg").write_bytes(b"\xff\xd8picture")
     both = [make_sample("a", image="photos\\ü\\a.jpg"), make_sample("b", image="./photos/ü/a.jpg")]
     for way in ("copy", "link"):
         out = tmp_path / way
@@ -94,13 +94,13 @@ def test_images_are_copied_and_linked(make_sample: Any, tmp_path: Path) -> None:
         names = {row["image"] for row in orjson.loads((out / "train.json").read_bytes())}
         assert names == {"images/photos/ü/a.jpg"}
         (image,) = (path for path in (out / "images").rglob("*") if not path.is_dir())
-        assert image.read_bytes() == b"\x00picture"
+        assert image.read_bytes() == b"\xff\xd8picture"
         assert image.is_symlink() == (way == "link")
     moved = tmp_path / "moved"
     moved.mkdir()
     for name in ("root", "link"):
         (tmp_path / name).rename(moved / name)
-    assert (moved / "link" / "images" / "photos" / "ü" / "a.jpg").read_bytes() == b"\x00picture"
+    assert (moved / "link" / "images" / "photos" / "ü" / "a.jpg").read_bytes() == b"\xff\xd8picture"
 
 
 def test_a_folder_is_replaced_only_where_an_export_made_it(make_sample: Any, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_no_image_is_in_two_splits(
 ) -> None:
     """However records name an image, and however many copies its file has, all of it is in one split."""
     root = tmp_path_factory.mktemp("split")
-    content = {"a.jpg": b"A", "copy.jpg": b"A", "b.jpg": b"B", "b2.jpg": b"B2"}
+    content = {"a.jpg": b"BM A", "copy.jpg": b"BM A", "b.jpg": b"BM B", "b2.jpg": b"BM B2"}
     for name, data in content.items():
         (root / name).write_bytes(data)
     samples = [sample(f"r{n}", image, split) for n, (image, split) in enumerate(drawn)]

@@ -154,3 +154,15 @@ def test_no_images(tmp_path: Path) -> None:
         list(read_folder(tmp_path))
     with pytest.raises(InputError, match="no such folder"):
         list(read_folder(tmp_path / "missing"))
+
+
+def test_links_are_followed_but_for_those_that_go_round(tmp_path: Path) -> None:
+    """A class folder that lies elsewhere is read; a link to a folder around it, or to itself, ends."""
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "photos"
+    put(elsewhere, "a.jpg")
+    folder.mkdir()
+    (folder / "awe").symlink_to(elsewhere)
+    (folder / "around").symlink_to(tmp_path)
+    (folder / "itself").symlink_to(folder / "itself")
+    (elsewhere / "up").symlink_to(elsewhere)
+    assert [record.image for record in read_folder(folder)] == ["awe/a.jpg"]
