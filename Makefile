@@ -88,9 +88,9 @@ bench-exports: $(READY)
 	$(BIN)/python -m benchmarks.exports.measure
 
 bench-training: $(READY)
-	$(BIN)/python -m benchmarks.training.measure run --shape small
+	$(BIN)/python -m benchmarks.training.measure run --shape small --arms plain,single,ours,packed --images 24 --repeats 2
 	$(BIN)/python -m benchmarks.training.measure run --shape tiny --arms plain,single,ours,packed --images 16
-	$(BIN)/python -m benchmarks.training.measure run --shape tiny-t5 --images 16
+	$(BIN)/python -m benchmarks.training.measure run --shape tiny-t5 --arms plain,single,ours --images 16
 
 # On a machine with a GPU of 80 GB.
 bench-training-gpu: $(READY)

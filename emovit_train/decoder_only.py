@@ -40,10 +40,9 @@ class DecoderOnly:
         Only answer positions are turned into logits: with a vocabulary of 50,000 the others would take most of the
         memory.
         """
-        embeddings, mask = self.read(seen, batch.row_ids, batch.row_mask)
-        hidden = self.model.get_decoder()(
-            inputs_embeds=embeddings, attention_mask=mask, use_cache=False
-        ).last_hidden_state
+        embeddings, _ = self.read(seen, batch.row_ids, batch.row_mask)
+        # Rows are padded on the right, where no token looks: without a mask, attention is the quick causal kind.
+        hidden = self.model.get_decoder()(inputs_embeds=embeddings, use_cache=False).last_hidden_state
         before = len(self.codec.opening) + seen.shape[1]
         predicting = hidden[:, before - 1 : -1][batch.is_answer]
         logits = self.model.get_output_embeddings()(predicting).float()

@@ -2,7 +2,8 @@
 
 `plain`     transformers' forward, random batches padded to the longest, the image encoder run for each row
 `single`    the same, one row at a time, as the reference does
-`ours`      batches of like lengths, each image encoded once, logits at answer positions alone
+`ours`      what `emovit_train train` does: batches of like lengths, each image encoded once, logits at answer positions
+            alone
 `packed`    as `ours`, several rows in one without padding; each attends to itself alone
 """
 
@@ -60,7 +61,7 @@ class Arm(Protocol):
             ours: Our assembly of the same weights.
             data: The rows.
             optimizer: Steps over the trained parameters.
-            batch_rows: Rows of a batch on average.
+            batch_rows: Rows of a batch.
             seed: Of the order.
         """
 
@@ -150,9 +151,7 @@ def _planned(
     ours: EmoVIT, data: Data, batch_rows: int, seed: int
 ) -> Iterator[tuple[torch.Tensor, list[int]]]:
     """Yield the features and row numbers of each batch; each image is encoded once, with its pool."""
-    # As many positions as a plain batch has on average, so that both fill the processor alike.
-    mean = sum(data.lengths) / len(data.lengths)
-    size = BatchSize(rows=4 * batch_rows, tokens=int(batch_rows * mean))
+    size = BatchSize(rows=batch_rows)
     for pool in plan_epoch(data.lengths, data.images, size, seed=seed, epoch=1).pools:
         wanted = sorted({data.images[row] for row in pool.rows})
         place = {image: number for number, image in enumerate(wanted)}

@@ -29,7 +29,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pret
 Out = Annotated[Path, typer.Option("--out", help="Folder of results.json and results.md.")]
 Shape = Annotated[str, typer.Option("--shape", help="tiny, tiny-t5, small, vicuna-7b or flan-t5-xl.")]
 Images = Annotated[int, typer.Option("--images", min=2, help="Images; each has a row of each type.")]
-Rows = Annotated[int, typer.Option("--batch-rows", min=1, help="Rows of a batch on average.")]
+Rows = Annotated[int, typer.Option("--batch-rows", min=1, help="Rows of a batch.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="Number format of the frozen parts.")]
 
 
@@ -66,13 +66,13 @@ def run(
 @app.command()
 def peak(shape: Shape, arm: str, images: Images, batch_rows: Rows, dtype: Dtype, threads: int) -> None:
     """Print the peak resident memory of one pass of one arm, in megabytes."""
-    import resource
-
     import torch
 
     torch.set_num_threads(threads)
     _measured(shape, [arm], images, batch_rows, 1, dtype)
-    typer.echo(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not getrusage's figure, which begins with what the process had that started this one.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    typer.echo(int(status["VmHWM"].split()[0]) / 1024)
 
 
 def _peak_in_child(shape: str, arm: str, images: int, batch_rows: int, dtype: str, threads: int) -> float:
@@ -121,11 +121,12 @@ def _measured(
     shared = {id(parameter): parameter for parameter in (*model.parameters(), *ours.parameters())}
     optimizer = adamw([each for each in shared.values() if each.requires_grad], 0.0, 0.0)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for repeat in range(repeats + 1):
+    # The first pass of each warms up, unless it is the only one.
+    warming = int(repeats > 1)
+    for repeat in range(repeats + warming):
         for name in names:
             entry = _timed(partial(ARMS[name], model, ours, data, optimizer, batch_rows, repeat))
-            # The first pass of each warms up.
-            if repeat or repeats == 1:
+            if repeat >= warming:
                 found[name].append(entry)
     seconds = {name: statistics.median(entry["seconds"] for entry in found[name]) for name in names}
     work = work_of(model, data)

@@ -61,7 +61,7 @@ def _part(name: str, part: dict[str, Any]) -> str:
     )
     return (
         f"## {name}\n\n{part['parameters'] / 1e6:,.1f} million parameters, {part['rows']} rows of "
-        f"{told['images']} images, {told['batch_rows']} rows a batch on average, frozen parts in {told['dtype']}, "
+        f"{told['images']} images, {told['batch_rows']} rows a batch, frozen parts in {told['dtype']}, "
         f"{told['threads']} threads.\n\n{head}" + "\n".join(lines) + "\n\n"
         f"Arithmetic of one pass: {total / 1e12:.2f} TFLOP ({shares}). {limit}\n"
         f"{about['device']}; {about['cpu']}, {about['cores']} cores; torch {about['packages']['torch']}, "

@@ -75,7 +75,7 @@ SHAPES: Final[dict[str, Shape]] = {
         },
         queries=8,
     ),
-    # About 30 million parameters.
+    # About 30 million parameters; the Q-Former's share of the work is small, as beside a language model of 7B.
     "small": Shape(
         {
             "hidden_size": 256,
@@ -84,7 +84,7 @@ SHAPES: Final[dict[str, Shape]] = {
             "num_attention_heads": 4,
             "image_size": 224,
         },
-        {"hidden_size": 192, "intermediate_size": 768, "num_hidden_layers": 4, "num_attention_heads": 4},
+        {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4},
         {
             **_LLAMA,
             "hidden_size": 384,

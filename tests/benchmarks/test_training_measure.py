@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.training.arithmetic import work_of
 from benchmarks.training.arms import ARMS, Pass
+from benchmarks.training.report import markdown
 from benchmarks.training.rows import KINDS, make_data
 from benchmarks.training.shapes import SHAPES, assembly, plain_model
 
@@ -58,3 +59,36 @@ def test_arithmetic_by_hand() -> None:
     patches = (28 // 14) ** 2 + 1
     matrices = sum(w.numel() for w in model.vision_model.parameters() if w.ndim >= 2)
     assert work.encoder == 2 * matrices * patches * 2
+
+
+def part(device: str) -> dict[str, Any]:
+    arm = {"rows_per_s": 100.0, "useful_share": 0.9, "loss": 2.0, "peak_mb": 1000, "tflops": 494.5}
+    packages = {"torch": "2", "transformers": "5"}
+    about = {"cpu": "x", "cores": 1, "date": "today", "revision": "0", "device": device, "packages": packages}
+    return {
+        "machine": about,
+        "settings": {"images": 100, "batch_rows": 8, "dtype": "bfloat16", "threads": 1},
+        "parameters": 10**9,
+        "rows": 300,
+        "work": {"encoder": 1e14, "qformer": 1e14, "language": 8e14},
+        "arms": {"plain": arm | {"rows_per_s": 40.0, "tflops": 200.0}, "ours": arm},
+    }
+
+
+def test_a_report_without_a_gpu_says_that_it_misses_one() -> None:
+    """The rows that only a GPU can give are named, with the command that makes them; no share of a peak is made up."""
+    said = markdown({"parts": {"small-cpu": part("CPU")}})
+    assert "Not measured: vicuna-7b and flan-t5-xl on a GPU" in said
+    assert "make bench-training-gpu" in said
+    assert "MFU" not in said
+    assert "2.50 x" in said
+
+
+def test_a_report_of_a_gpu_has_its_share_of_the_peak_and_the_hours() -> None:
+    """Half of an H100's 989 TFLOP/s; 204,800 rows at 100 a second; and the least that arithmetic takes."""
+    said = markdown(
+        {"parts": {f"{name}-cuda": part("NVIDIA H100 80GB") for name in ("vicuna-7b", "flan-t5-xl")}}
+    )
+    assert "Not measured" not in said
+    assert "| 50% | 0.6 h |" in said
+    assert "would take 1.01 s, and the paper's run 0.19 h" in said

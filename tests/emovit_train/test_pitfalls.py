@@ -324,7 +324,7 @@ def test_accumulated_losses_of_t5_add_up(tiny_t5_folder: Path, run_folder: Path)
         inputs = reference_inputs(theirs, seen[number : number + 1], collate([text], model.codec))
         # So the Trainer does where a model's forward takes any keyword: no division by the number of parts.
         naive += theirs(**inputs, num_items_in_batch=torch.tensor(count)).loss.item()
-    assert naive > 2.5 * loss
+    assert naive > 4 * loss
     alone = Ranks(0, 1, torch.device("cpu"))
     lanes = [[number] for number in range(len(texts))]
     ours = step_gradients(tiny_t5_folder, run_folder, alone, lanes=lanes, loss_norm="token")
