@@ -5,11 +5,12 @@ What LAVIS does and does not do here is told in docs/lavis.md.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -22,6 +23,7 @@ from emovit_train.checkpoint import CONFIG, save_checkpoint
 from emovit_train.data import Row, data_file, image_root, read_rows
 from emovit_train.fingerprint import sha256_file
 from emovit_train.images import check_images
+from emovit_train.interruption import interrupt_requested
 from emovit_train.lavis.environment import environment_python, own_variables
 from emovit_train.lavis.importing import put_onto
 from emovit_train.lavis.job import lavis_job
@@ -38,6 +40,8 @@ __all__ = ["WORK", "EngineReport", "train_with_lavis"]
 WORK: Final = "lavis"
 _INSIDE: Final = Path(__file__).with_name("inside.py")
 _POLL_S: Final = 0.2
+# LAVIS has nothing to save when it is told to end.
+_ENDING_S: Final = 10.0
 # Settings that LAVIS does not have, and the values that ask nothing of it.
 _WITHOUT: Final[dict[str, tuple[object, ...]]] = {
     "start": (None,),
@@ -94,6 +98,7 @@ def train_with_lavis(
     Raises:
         InputError: data, model, settings or `out` cannot be used, or LAVIS has no environment; nothing was trained.
         EmovitError: LAVIS failed; its log's last lines are in the message, and no checkpoint was written.
+        KeyboardInterrupt: Ctrl-C or SIGTERM came; LAVIS was ended, and no checkpoint was written.
     """
     _refuse(settings)
     batch_size = settings.batch_size
@@ -204,13 +209,12 @@ def _run(python: Path, work: Path, steps: int) -> list[float]:
         # -P: what lies beside the script must not be taken for LAVIS' packages.
         command = [str(python), "-P", str(_INSIDE), str(work)]
         variables = own_variables() | {"PYTHONWARNINGS": "ignore"}
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=variables)
-        try:
-            losses = _watch(process, work / "metrics.jsonl", steps)
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
+        with interrupt_requested() as interrupted:
+            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=variables)
+            try:
+                losses = _watch(process, work / "metrics.jsonl", steps, interrupted)
+            finally:
+                _end(process)
     if process.returncode:
         said = (work / "log.txt").read_text("utf-8", "replace").strip().splitlines()
         raise EmovitError(
@@ -224,19 +228,42 @@ def _run(python: Path, work: Path, steps: int) -> list[float]:
     return losses
 
 
-def _watch(process: subprocess.Popen[bytes], metrics: Path, steps: int) -> list[float]:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that still runs; politely, and then not."""
+    process.terminate()
+    try:
+        process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        process.kill()
+    process.wait()
+
+
+def _watch(
+    process: subprocess.Popen[bytes], metrics: Path, steps: int, interrupted: Callable[[], bool]
+) -> list[float]:
+    """Return the losses that LAVIS wrote, when it has ended.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM came.
+    """
     losses: list[float] = []
-    with progress("LAVIS trains", steps) as advance:
+    with contextlib.ExitStack() as stack:
+        advance = stack.enter_context(progress("LAVIS trains", steps))
         file: IO[str] | None = None
         while True:
             ended = process.poll() is not None
             if file is None and metrics.exists():
-                file = metrics.open(encoding="utf-8")
+                file = stack.enter_context(metrics.open(encoding="utf-8"))
             for line in file or ():
                 losses.append(json.loads(line)["loss"])
                 advance(note=f"loss {losses[-1]:.3f}")
+            if interrupted():
+                raise KeyboardInterrupt(
+                    f"stopped after {len(losses)} of {steps} steps; no checkpoint was written, and LAVIS' runs do not "
+                    "go on: the same command begins anew"
+                )
             if ended:
-                if file is not None:
-                    file.close()
                 return losses
             time.sleep(_POLL_S)
