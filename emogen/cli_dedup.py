@@ -64,7 +64,7 @@ def dedup(
     alike = sum(map(len, report.clusters.values()))
     say(
         f"compared {report.compared} samples by their {'questions and answers' if scope == 'both' else scope} "
-        f"({method}, threshold {report.threshold:g}): {alike} near-duplicates of {len(report.clusters)} others"
+        f"({method}, threshold {report.threshold:g}): {alike} near-duplicates, of {len(report.clusters)} that stay"
     )
     if not dry_run:
         _say_what_was_done(report, remove=remove)

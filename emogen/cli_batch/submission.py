@@ -67,8 +67,9 @@ def run_submit(settings: RunSettings, limits: Limits, *, overwrite: bool) -> Non
 
 
 def _show(total: Estimate, terms: Terms, what: str) -> None:
+    batches = "1 batch" if total.files == 1 else f"{total.files} batches"
     say(
-        f"{total.requests:,} requests in {total.files} batches, {total.bytes / 1e6:.1f} MB, {what}\n"
+        f"{total.requests:,} requests in {batches}, {total.bytes / 1e6:.1f} MB, {what}\n"
         f"about {total.usage.prompt_tokens:,} prompt tokens and {total.usage.completion_tokens:,} answer tokens"
     )
     price = terms.price

@@ -77,7 +77,7 @@ def test_the_way(batches: Batches, batch_stub: BatchStub, emogen: Emogen) -> Non
     """Submit, status and collect make the samples that `generate` would, at half the price, and it asks nothing."""
     ran = batches.submit("--types", "categorical,reasoning")
     assert ran.code == 0, ran.err
-    assert "4 requests in 1 batches" in ran.out
+    assert "4 requests in 1 batch" in ran.out
     assert "batch 1 (batch_1): 4 requests" in ran.out
     assert f"emogen batch status {batches.run} --wait" in ran.out
     assert batches.state() == "submitted"
@@ -561,7 +561,7 @@ def test_a_missing_key(batches: Batches, batch_stub: BatchStub, emogen: Emogen, 
     assert not batches.run.exists()
     ran = emogen("batch", "submit", records_file(1), "--backend", "gpt-6-luna", "--dry-run")
     assert ran.code == 0, ran.err
-    assert "2 requests in 1 batches" in ran.out
+    assert "2 requests in 1 batch" in ran.out
 
 
 def test_a_disk_that_refuses(batches: Batches, batch_stub: BatchStub) -> None:

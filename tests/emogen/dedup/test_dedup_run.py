@@ -74,7 +74,7 @@ def test_flagged(make: Make, emogen: Emogen) -> None:
     ran = emogen("dedup", run)
     assert ran.code == 0, ran.err
     assert (
-        "compared 4 samples by their answers (minhash, threshold 0.7): 2 near-duplicates of 2 others"
+        "compared 4 samples by their answers (minhash, threshold 0.7): 2 near-duplicates, of 2 that stay"
         in ran.out
     )
     assert "flagged 2" in ran.out
