@@ -90,10 +90,11 @@ def evaluating(out: Path, run: Run, drawings: int) -> Step:
     """Return the evaluation of one run on the drawings that its fold keeps back."""
     checkpoint = out / "tuned" / run.name if run.arm.types else out / "captioned"
     records = out / f"fold{run.fold}" / "records.jsonl"
-    images, folder = out / "labelled", out / "evaluated" / run.name
+    folder = out / "evaluated" / run.name
+    told = ("--checkpoint", checkpoint, "--images", out / "labelled", "--out", folder)
     return Step(
         f"evaluate-{run.name}",
-        ("emovit_train", "evaluate", *map(str, (checkpoint, records, "--images", images, "--out", folder))),
+        ("emovit_train", "evaluate", str(records), *map(str, told)),
         folder / "evaluation.json",
         drawings,
     )

@@ -8,9 +8,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from emogen.errors import CheckFailedError, InputError
 from emogen.schemas import ImageRecord
+from emovit_train.cli import app
 from examples.miniature import arms, drawings, fold_files, outcomes, records, steps, tables
 from examples.miniature.folds import Fold, folds
 from examples.miniature.scores import LABELS, Scored, read_scores
@@ -178,6 +180,16 @@ def test_runs_have_folders_of_their_own() -> None:
         for portion in (5, 100)
     ]
     assert len({run.name for run in runs}) == len(runs)
+
+
+def test_its_commands_are_those_of_the_program(tmp_path: Path) -> None:
+    """The program knows each command, each option of it and each value."""
+    run = arms.Run(arms.ARMS[-1], 0, portion=5)
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for step in (arms.captioning(tmp_path), arms.tuning(tmp_path, run, 9), arms.evaluating(tmp_path, run, 9)):
+        program, name, *told = step.command
+        assert program == "emovit_train"
+        assert commands[name].make_context(name, told).params["out"] == step.makes.parent
 
 
 def test_finished_steps_are_not_repeated(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
