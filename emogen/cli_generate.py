@@ -61,10 +61,9 @@ def generate(
 
 def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> None:
     """Make the run folder, generate into it, and say what came of it, however it ends."""
-    import asyncio
-
     from emogen.asking import open_asker
     from emogen.batch.plans import refuse_double
+    from emogen.event_loop import run
     from emogen.journal import Journal
     from emogen.manifest import manifest_of
     from emogen.opening import backend_of, limits_of, out_of, renderer_of
@@ -89,7 +88,7 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> Non
             # What was imported stays: there is no use in searching it for garbage, row after row.
             gc.freeze()
             gc.set_threshold(GC_AFTER_ALLOCATIONS)
-            asyncio.run(_fill(settings, folder, renderer, asker))
+            run(_fill(settings, folder, renderer, asker))
         except KeyboardInterrupt:
             said = f"interrupted; {out} keeps what is done, and the same command goes on from there."
             raise KeyboardInterrupt(said) from None

@@ -37,7 +37,7 @@ PICTURE = [
     {"image_file", "seeds"},
     {"resources", "registry", "terminal"},
     {"schemas"},
-    {"labels", "protocol", "atomic", "lock", "revision", "config_file"},
+    {"labels", "protocol", "atomic", "event_loop", "lock", "revision", "config_file"},
     {"errors"},
 ]
 FOR_TRAINING = {

@@ -14,7 +14,7 @@ from benchmarks.generation.children import ROOT
 
 __all__ = ["machine"]
 
-_PACKAGES: Final = ("emovit-toolkit", "aiohttp", "orjson", "pydantic", "jinja2")
+_PACKAGES: Final = ("emovit-toolkit", "aiohttp", "orjson", "pydantic", "jinja2", "uvloop")
 
 
 def machine(folder: Path) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from emogen import event_loop
 from emogen.backends import Backend, open_backend, refuse_blind
 from emogen.dataset import Dataset
 from emogen.describing.asking_models import Interview
@@ -159,7 +159,7 @@ class _Description:
                 await backend.aclose()
 
         with self.show(f"asking {backend.model}", count) as advance:
-            asyncio.run(ask(advance))
+            event_loop.run(ask(advance))
 
     def _completed(
         self, local: Description, record: ImageRecord, error: InputError | None, on_problem: OnProblem
