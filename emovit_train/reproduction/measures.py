@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from emogen.registry import Registry
 from emogen.schemas import ImageRecord
@@ -16,7 +17,21 @@ from emovit_train.evaluation.predictions import Prediction
 from emovit_train.evaluation.scores import score
 from emovit_train.evaluation.stability import stability
 
-__all__ = ["ACCURACY", "MEASURES", "SAMPLE_SENSITIVITY", "SENSITIVITY", "Answered", "Measure", "Value"]
+if TYPE_CHECKING:
+    from emovit_train.evaluation.predictors import Predictor
+    from emovit_train.reproduction.given import Missing
+    from emovit_train.reproduction.recipe import DataPart, Recipe
+
+__all__ = [
+    "ACCURACY",
+    "MEASURES",
+    "SAMPLE_SENSITIVITY",
+    "SENSITIVITY",
+    "Answered",
+    "Asking",
+    "Measure",
+    "Value",
+]
 
 
 @dataclass(frozen=True)
@@ -47,19 +62,46 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """An arm and a data set, for a measure that asks for something else than labels.
+
+    Attributes:
+        arm: Name of the arm.
+        recipe: The experiment.
+        part: The data set.
+        data: Its folder.
+        subject: Who is asked.
+        answers: Folder of the answers, kept for all recipes.
+        tables: Folder of this recipe's results.
+        votes: Folder of people's votes; None where nobody gave one.
+    """
+
+    arm: str
+    recipe: Recipe
+    part: DataPart
+    data: Path
+    subject: Predictor
+    answers: Path
+    tables: Path
+    votes: Path | None
+
+
+@dataclass(frozen=True)
 class Measure:
-    """One measure.
+    """One measure: of answers that name a label, or one that asks for something else.
 
     Attributes:
         title: What it is, as the axis of a picture says it.
-        of: Line → value; the line is empty where there is one alone.
+        of: Line → value; the line is empty where there is one alone. None where `asks` is there.
+        asks: Asks itself, and returns line → value, or what is still missing.
         share: Whether it is a share of images, shown in per cent.
         mean: Whether its mean over the data sets is a column of its own.
         about: What its lines are, where it has several.
     """
 
     title: str
-    of: Callable[[Answered], Mapping[str, Value]]
+    of: Callable[[Answered], Mapping[str, Value]] | None = None
+    asks: Callable[[Asking], Mapping[str, Value] | Missing] | None = None
     share: bool = True
     mean: bool = False
     about: str = ""
@@ -94,6 +136,7 @@ MEASURES: Final[Registry[Measure]] = Registry(
         "accuracy": "emovit_train.reproduction.measures:ACCURACY",
         "sensitivity": "emovit_train.reproduction.measures:SENSITIVITY",
         "sensitivity-sample": "emovit_train.reproduction.measures:SAMPLE_SENSITIVITY",
+        "humour": "emovit_train.reproduction.jokes:HUMOUR",
         "reasoning": "emovit_train.reproduction.reasons:REASONING",
     },
 )

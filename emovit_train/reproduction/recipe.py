@@ -188,6 +188,7 @@ class Recipe(_Part):
         speak: Whether models answer in their own words.
         rank: Whether labels are ranked, by models that can.
         data: The data sets, each a column.
+        votes: Name of a folder of people's votes, `--data votes=FOLDER`, for measures that count them.
         models: What the user is asked for by name.
         arms: Each a line, or several.
         against: The arm that the others are compared with.
@@ -207,6 +208,7 @@ class Recipe(_Part):
     speak: bool = True
     rank: bool = True
     data: Annotated[tuple[Annotated[DataPart, BeforeValidator(_data_part)], ...], Field(min_length=1)]
+    votes: str | None = None
     models: dict[str, Model] = {}
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
     against: str | None = None
@@ -245,7 +247,8 @@ class Recipe(_Part):
     def wanted_data(self) -> Iterator[str]:
         """Yield the names that `--data` may give, each once."""
         trained = (arm.train.data for arm in self.arms if arm.train)
-        yield from dict.fromkeys((*(part.data for part in self.data), *trained))
+        votes = [self.votes] if self.votes else []
+        yield from dict.fromkeys((*(part.data for part in self.data), *trained, *votes))
 
 
 def recipes() -> Mapping[str, Traversable]:

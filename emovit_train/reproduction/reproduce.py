@@ -9,7 +9,7 @@ predictions/<data set>/<model>-<hash>/  answers, by whom they are from
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,7 @@ from emovit_train.evaluation.scores import score
 from emovit_train.evaluation.stability import stability
 from emovit_train.reproduction.given import DATA, Given, Missing
 from emovit_train.reproduction.identity import digest_of, slug
-from emovit_train.reproduction.measures import MEASURES, Answered, Measure
+from emovit_train.reproduction.measures import MEASURES, Answered, Asking, Measure, Value
 from emovit_train.reproduction.recipe import RECORDS, Arm, DataPart, Recipe
 from emovit_train.reproduction.results import Cell, Results, with_means, with_printed
 from emovit_train.reproduction.subjects import open_subject
@@ -75,15 +75,16 @@ def reproduce(
     for module in ("matplotlib", "scipy", "sklearn"):
         require(module, extra="evaluate", purpose="Reproducing an experiment")
     measure = MEASURES.get(recipe.measure)
-    work = _Work(recipe, given, root, measure, _options(recipe, options or PredictorOptions()))
+    work = _Work(recipe, given, root, name, measure, _options(recipe, options or PredictorOptions()))
     work.missing |= dict.fromkeys(map(str, given.lacking(recipe, only)))
     columns = {part: work.choose(part) for part in recipe.data}
-    if any(isinstance(each, Chosen) for each in columns.values()):
+    there = not all(isinstance(each, Missing) for each in columns.values())
+    if there:
         writable_folder(root / name)
     for arm in recipe.arms:
         if not only or arm.name in only:
             work.run(arm, columns)
-    results = work.results()
+    results = replace(work.results(), is_something=there)
     if results.is_something:
         results.write(root / name)
         write_text(root / name / "recipe.json", recipe.model_dump_json(indent=2, by_alias=True) + "\n")
@@ -103,6 +104,7 @@ class _Work:
     recipe: Recipe
     given: Given
     root: Path
+    name: str
     measure: Measure
     options: PredictorOptions
     cells: list[Cell] = field(default_factory=list)
@@ -110,10 +112,10 @@ class _Work:
     missing: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
-    def choose(self, part: DataPart) -> Chosen | Missing:
-        """Return the images of a data set."""
+    def choose(self, part: DataPart) -> Chosen | Path | Missing:
+        """Return the images of a data set; its folder, where the measure chooses from it."""
         folder = self.given.folder(part.data, DATA)
-        if isinstance(folder, Missing):
+        if isinstance(folder, Missing) or self.measure.asks:
             return folder
         kind = None if part.kind == RECORDS else part.kind
         chosen = replace(choose_images(folder, None, kind, part.task, part.split), dataset=part.name)
@@ -128,33 +130,32 @@ class _Work:
             chosen = chosen.some(limit, seed=DRAWN_BY)
         return chosen
 
-    def run(self, arm: Arm, columns: Mapping[DataPart, Chosen | Missing]) -> None:
+    def run(self, arm: Arm, columns: Mapping[DataPart, Chosen | Path | Missing]) -> None:
         """Ask one arm about every data set that is there."""
-        there = [each for each in columns.values() if isinstance(each, Chosen)]
+        there = any(not isinstance(each, Missing) for each in columns.values())
         # Without anything to ask it, nothing is tuned.
         subject = open_subject(arm, self.recipe, self.given, self.options, self.root) if there else None
         for part, chosen in columns.items():
             lacking = next((each for each in (chosen, subject) if isinstance(each, Missing)), None)
-            if lacking is not None or subject is None or not isinstance(chosen, Chosen):
-                self.missing[str(lacking)] = None
-                self.cells.append(self._empty(arm, part, str(lacking)))
+            if lacking is None and subject is not None and not isinstance(subject, Missing):
+                say(f"asking     {arm.name} about {part.name}", err=True)
+                place = slug(f"{subject.name} {digest_of(dict(subject.identity))}")
+                folder = self.root / "predictions" / slug(part.name) / place
+                if isinstance(chosen, Chosen):
+                    rows = self._ask(arm, part, chosen, subject, folder)
+                    self.rows += rows
+                    self._add(arm, part, self._measured(chosen, rows))
+                elif isinstance(chosen, Path):
+                    self._add(arm, part, self._asked(arm, part, chosen, subject, folder))
             else:
-                assert not isinstance(subject, Missing)
-                self.cells += self._measured(arm, part, chosen, self._ask(arm, part, chosen, subject))
+                self._add(arm, part, lacking or Missing(part.name, "give it"))
 
-    def _ask(self, arm: Arm, part: DataPart, chosen: Chosen, subject: Predictor) -> list[Prediction]:
+    def _ask(
+        self, arm: Arm, part: DataPart, chosen: Chosen, subject: Predictor, folder: Path
+    ) -> list[Prediction]:
         """Return the answers about images that were not trained on, under the names of this recipe."""
-        place = slug(f"{subject.name} {digest_of(dict(subject.identity))}")
-        folder = self.root / "predictions" / slug(part.name) / place
-        say(f"asking     {arm.name} about {part.name} -> {folder}", err=True)
-        done = predict_chosen(
-            subject,
-            chosen,
-            _instructions(self.recipe),
-            folder,
-            speak=self.recipe.speak,
-            rank=self.recipe.rank,
-        )
+        told = _instructions(self.recipe)
+        done = predict_chosen(subject, chosen, told, folder, speak=self.recipe.speak, rank=self.recipe.rank)
         if done.failures:
             self.missing[f"{len(done.failures)} answers of {arm.name} about {part.name}: run it again"] = None
         memorised = {row.item_id for row in done.rows if row.group == MEMORISED}
@@ -166,18 +167,31 @@ class _Work:
         names = {"model": arm.name, "group": HELD_OUT}
         return [row.model_copy(update=names) for row in done.rows if row.group != MEMORISED]
 
-    def _measured(
-        self, arm: Arm, part: DataPart, chosen: Chosen, rows: Sequence[Prediction]
-    ) -> Iterator[Cell]:
-        self.rows += rows
+    def _measured(self, chosen: Chosen, rows: Sequence[Prediction]) -> Mapping[str, Value]:
+        assert self.measure.of is not None
         records: dict[str, ImageRecord] = {record.id: record for record, _ in chosen.records}
-        values = self.measure.of(Answered(rows, records, self.recipe.reading)) if rows else {}
-        if not values:
-            why = f"{arm.name} has no answer about {part.name} that is read as {self.recipe.reading}"
-            self.missing[why] = None
-            yield self._empty(arm, part, why)
-        for line, each in values.items():
-            yield Cell(
+        return self.measure.of(Answered(rows, records, self.recipe.reading)) if rows else {}
+
+    def _asked(
+        self, arm: Arm, part: DataPart, data: Path, subject: Predictor, folder: Path
+    ) -> Mapping[str, Value] | Missing:
+        assert self.measure.asks is not None
+        votes = self.given.data.get(self.recipe.votes or "")
+        tables = self.root / self.name
+        return self.measure.asks(Asking(arm.name, self.recipe, part, data, subject, folder, tables, votes))
+
+    def _add(self, arm: Arm, part: DataPart, found: Mapping[str, Value] | Missing) -> None:
+        """Add the cells of an arm and a data set, or what they lack."""
+        if not isinstance(found, Missing) and not found:
+            read = f"no answer of {arm.name} about {part.name} is read as {self.recipe.reading}"
+            found = Missing(read, "choose another --reading, or other images")
+        if isinstance(found, Missing):
+            self.missing[str(found)] = None
+            empty = {"reading": self.recipe.reading, "missing": str(found)}
+            self.cells.append(Cell(arm=arm.name, dataset=part.name, **empty))
+            return
+        self.cells += [
+            Cell(
                 arm=arm.name,
                 line=line,
                 dataset=part.name,
@@ -187,9 +201,8 @@ class _Work:
                 high=each.high,
                 n=each.n,
             )
-
-    def _empty(self, arm: Arm, part: DataPart, why: str) -> Cell:
-        return Cell(arm=arm.name, dataset=part.name, reading=self.recipe.reading, missing=why)
+            for line, each in found.items()
+        ]
 
     def results(self) -> Results:
         """Return all of it."""

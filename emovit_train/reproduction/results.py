@@ -64,7 +64,12 @@ def with_printed(cells: Sequence[Cell], recipe: Recipe) -> list[Cell]:
     """Return the cells with what is printed for them, what is printed besides, and gains over `recipe.against`."""
     numbers = printed(recipe.experiment) if recipe.experiment else {}
     calls = {arm.name: arm.printed or arm.name for arm in recipe.arms}
-    beside = [cell.model_copy(update={"printed": _printed(cell, numbers, calls)}) for cell in cells]
+    # What an arm says in other words, or is measured by besides, nobody prints.
+    lines = ("", recipe.instructions[0].name)
+    beside = [
+        cell.model_copy(update={"printed": _printed(cell, numbers, calls)}) if cell.line in lines else cell
+        for cell in cells
+    ]
     known = {(calls[cell.arm], cell.dataset) for cell in cells}
     beside += [
         Cell(arm=model, dataset=dataset, printed=number.accuracy)
@@ -131,6 +136,7 @@ class Results:
         tables: Name → further tables.
         missing: What would be needed for the rest.
         notes: What must be known of the images and answers.
+        is_something: Whether anything could be asked at all.
     """
 
     recipe: Recipe
@@ -139,16 +145,12 @@ class Results:
     tables: Mapping[str, Sequence[BaseModel]] = field(default_factory=dict)
     missing: Sequence[str] = ()
     notes: Sequence[str] = ()
+    is_something: bool = True
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is missing."""
         return not self.missing
-
-    @property
-    def is_something(self) -> bool:
-        """Whether anything was asked."""
-        return bool(self.tables.get("scores")) or any(cell.value is not None for cell in self.cells)
 
     def markdown(self) -> str:
         """Return the first table and what belongs to it, as a Markdown document."""

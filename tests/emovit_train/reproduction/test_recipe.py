@@ -24,6 +24,7 @@ PAPER = {
     "fig7",
     "sec9",
     "reasoning",
+    "humour",
 }
 OWN = """\
 title: Mine

@@ -70,7 +70,9 @@ def data_options(recipe: Recipe, folder: Path, run_folder: Path) -> Iterator[str
     kinds = {part.data: part.kind for part in recipe.data}
     for name in recipe.wanted_data():
         yield "--data"
-        if name not in kinds:
+        if name == recipe.votes:
+            yield f"{name}={folder / name}"
+        elif name not in kinds:
             yield f"{name}={instructions(folder / 'instructions', run_folder)}"
         elif kinds[name] == "records":
             yield f"{name}={records(folder / name)}"
