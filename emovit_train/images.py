@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from emogen.errors import InputError
 from emogen.image_file import read_rgb
+from emogen.terminal import progress
 
 if TYPE_CHECKING:
     import random
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Preprocessing", "check_images", "check_present", "random_crop"]
 
 SHOWN = 3
+DECODERS: Final = 4
+# So many images take a second or more to decode.
+MANY: Final = 200
 # Of LAVIS' training processor: share of the photograph that a crop keeps, and width by height.
 CROP_SCALE: Final = (0.5, 1.0)
 CROP_RATIO: Final = (3 / 4, 4 / 3)
@@ -114,16 +120,43 @@ def check_present(
 def check_images(
     paths: Iterable[Path], *, remedy: str = "Name the folder that they lie in: --images DIR"
 ) -> None:
-    """Make sure that every photograph is there and can be decoded.
+    """Make sure that every photograph is there and can be decoded, with progress where there are many.
 
     Args:
         paths: The photographs.
         remedy: What to do about missing ones.
 
     Raises:
-        InputError: some are missing (the first few and their number), or one is corrupt.
+        InputError: some are missing or cannot be decoded: the first few, what is wrong with them, and their number.
     """
     wanted = sorted(set(paths))
     check_present(wanted, remedy=remedy)
-    for path in wanted:
+    faults: list[InputError] = []
+    with ThreadPoolExecutor(DECODERS) as threads, _progress(len(wanted)) as advance:
+        # Few at once, so that Ctrl-C waits for few.
+        for start in range(0, len(wanted), MANY):
+            for fault in threads.map(_fault, wanted[start : start + MANY]):
+                advance()
+                if fault is not None:
+                    faults.append(fault)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        first = "; ".join(f"{fault.where}: {fault.what}" for fault in faults[:SHOWN])
+        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise InputError(
+            f"{len(faults)} of {len(wanted)} images cannot be read: {first}{more}",
+            remedy="Replace them, or leave their samples out: emogen export --check-images",
+        )
+
+
+def _fault(path: Path) -> InputError | None:
+    try:
         read_rgb(path)
+    except InputError as error:
+        return error
+    return None
+
+
+def _progress(count: int) -> AbstractContextManager[Callable[[], object]]:
+    return progress("checking images", count) if count >= MANY else nullcontext(lambda: None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from awkward_images import BROKEN, USABLE, write_awkward
 from PIL import Image
 
 from emogen.errors import InputError
@@ -54,3 +55,16 @@ def test_preprocessing_is_that_of_transformers(tmp_path: Path) -> None:
     processor = BlipImageProcessorPil(size={"height": 28, "width": 28}, image_mean=mean, image_std=std)
     expected = processor(image, return_tensors="pt")["pixel_values"][0]
     torch.testing.assert_close(Preprocessing(28, mean, std)(image), expected, atol=1e-5, rtol=0)
+
+
+def test_all_unreadable_images_are_told_at_once(tmp_path: Path) -> None:
+    """Nobody mends one, waits, and meets the next: the first few are named, each with its fault, and counted."""
+    write_awkward(tmp_path)
+    with pytest.raises(InputError) as caught:
+        check_images(tmp_path / name for name in (*USABLE, *BROKEN))
+    told = str(caught.value)
+    assert f"{len(BROKEN)} of {len(USABLE) + len(BROKEN)} images cannot be read" in told
+    assert f"{tmp_path}/bomb.png: more than 89,478,485 pixels" in told
+    assert "and 2 more" in told
+    assert "--check-images" in told
+    check_images(tmp_path / name for name in USABLE)
