@@ -117,7 +117,10 @@ def evaluate(
             "among it. Can be given several times."
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Throw away what OUT holds, and ask anew.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(help="Throw away the predictions in OUT; what a BACKEND answered stays in its journal."),
+    ] = False,
 ) -> None:
     """Ask a model for the emotion of every image, and compare with majority and chance.
 

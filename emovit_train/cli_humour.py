@@ -53,7 +53,10 @@ def write(
     base_url: Annotated[
         str | None, typer.Option(help="BACKEND: OpenAI-compatible server, up to and including /v1.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Throw away what OUT holds, and ask anew.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(help="Throw away the captions in OUT; what a BACKEND answered stays in its journal."),
+    ] = False,
 ) -> None:
     """Let a model write a humorous caption for each drawn image; interrupted, the same command goes on."""
     from emovit_train.decoding import decoding_of

@@ -78,10 +78,9 @@ def predict_chosen(
         unanswered = [each for each in asked if not each.is_answered_by(file.known.get(key_of(each.empty)))]
         check_images(each.question.image for each in unanswered)
         failures = _ask(predictor, unanswered, file, len(asked)) if unanswered else []
+        _bring_up_to_date(file, asked)
         rows = [
-            each.labelled(row)
-            for each in asked
-            if each.is_answered_by(row := file.known.get(key_of(each.empty)))
+            row for each in asked if each.is_answered_by(row := file.known.get(key_of(each.empty))) and row
         ]
         file.put_in_order(rows)
     return Predicted(rows, failures, len(asked) - len(unanswered))
@@ -103,13 +102,6 @@ class _Asked:
             and (row.answer is not None or not self.question.speak)
             and (row.ranking is not None or not self.question.candidates)
         )
-
-    def labelled(self, row: Prediction | None) -> Prediction:
-        """Return an earlier row with what the data say today."""
-        assert row is not None
-        now = self.empty
-        names = ("label", "group", "model", "image", "distribution", "strata")
-        return row.model_copy(update={name: getattr(now, name) for name in names})
 
     def answered(self, reply: Reply) -> Prediction:
         return read_answer(self.empty.model_copy(update={"answer": reply.answer, "ranking": reply.ranking}))
@@ -165,6 +157,17 @@ def _ask(predictor: Predictor, unanswered: Sequence[_Asked], file: PredictionFil
                 file.add(each.answered(reply))
             advance()
     return failures
+
+
+def _bring_up_to_date(file: PredictionFile, asked: Sequence[_Asked]) -> None:
+    """Give every row of these pictures, under whichever instruction, what the data say of its image today."""
+    today = {each.empty.item_id: each.empty for each in asked}
+    for key, row in file.known.items():
+        now = today.get(row.item_id)
+        if now is None or now.image_sha256 != row.image_sha256 or set(now.labels) != set(row.labels):
+            continue
+        said = {name: getattr(now, name) for name in ("label", "group", "model", "image", "distribution")}
+        file.known[key] = row.model_copy(update={**said, "strata": {**row.strata, **now.strata}})
 
 
 def _group(record: ImageRecord, trained_on: bool) -> Group:

@@ -186,7 +186,9 @@ class ImageText:
 
 
 def _weights(folder: Path) -> dict[str, str]:
-    """Return file → SHA-256 of all that may hold weights."""
+    """Return file → SHA-256 of all that holds weights or says how they are used."""
     kinds = (".safetensors", ".bin", ".json", ".model")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in kinds)
+    # Results may well lie in a folder of their own inside.
+    places = (folder, folder / "qformer_tokenizer")
+    files = sorted(path for place in places for path in place.glob("*") if path.suffix in kinds)
     return {str(path.relative_to(folder)): sha256_file(path) for path in files}

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +214,15 @@ def test_two_processes_do_not_share_a_folder(chosen: Chosen, tmp_path: Path) -> 
             yield from super().predict(questions)
 
     assert len(ask(Nested(), chosen, tmp_path / "out").rows) == 4
+
+
+def test_what_the_data_say_reaches_every_row(chosen: Chosen, tmp_path: Path) -> None:
+    """Strata and labels of today are in the rows of instructions that are not asked now, too; earlier strata stay."""
+    out = tmp_path / "out"
+    ask(Parrot(), replace(chosen, strata={"i0": {"style": "drawn"}}), out, "paper-1")
+    (first, path), *rest = chosen.records
+    records = [(first.model_copy(update={"emotion": "awe"}), path), *rest]
+    ask(Parrot(), replace(chosen, records=records, strata={"i0": {"seen": "near"}}), out, "paper-2")
+    rows = [row for row in read_predictions(out / PREDICTIONS) if row.item_id == "i0"]
+    assert [(row.instruction, row.label) for row in rows] == [("paper-2", "awe"), ("paper-1", "awe")]
+    assert [row.strata for row in rows] == [{"seen": "near"}, {"style": "drawn", "seen": "near"}]
