@@ -489,6 +489,8 @@ def _last_line(file: IO[bytes]) -> bytes:
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:
+    if isinstance(error, FileExistsError):
+        return InputError("is a file, and not a run folder", where=path, remedy="Name another --out.")
     return InputError(
         f"cannot be written: {error.strerror or error}",
         where=path,

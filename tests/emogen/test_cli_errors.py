@@ -141,7 +141,7 @@ def test_out_is_no_folder(emogen: Emogen, tmp_path: Path, records_file: Callable
     file = tmp_path / "file"
     file.write_text("mine")
     words = ["generate", records_file(1), "--types", "categorical"]
-    refused(emogen(*words, "--out", file), INPUT, str(file), "cannot be written", "may write to")
+    refused(emogen(*words, "--out", file), INPUT, str(file), "is a file, and not a run folder")
     refused(emogen(*words, "--out", file / "run"), INPUT, str(file), "cannot be written")
     refused(emogen(*words), INPUT, "--out")
     assert file.read_text() == "mine"

@@ -18,6 +18,8 @@ import pytest
 from command_line import Emogen, Ran
 from own_environment import bare_environment, run, variables
 
+from emogen.patience import REFUSALS
+
 pytestmark = pytest.mark.slow
 
 MODEL = "SmolLM2-135M-Instruct.Q4_1"
@@ -102,12 +104,21 @@ Generate = Callable[..., tuple[Ran, list[dict[str, Any]]]]
 def generate(
     emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> Generate:
-    """Generate the reasoning of two records; return what was said, and the rows that were kept or rejected."""
+    """Generate the reasoning of a few records; return what was said, and the rows that were kept or rejected."""
     monkeypatch.setenv("PROXY_KEY", KEY)
 
-    def make(backend: str, url: str, *options: object) -> tuple[Ran, list[dict[str, Any]]]:
+    def make(backend: str, url: str, *options: object, count: int = 2) -> tuple[Ran, list[dict[str, Any]]]:
         run_folder = tmp_path / "run"
-        words = ["generate", records_file(2), "--types", "reasoning", "--examples", 0, "--out", run_folder]
+        words = [
+            "generate",
+            records_file(count),
+            "--types",
+            "reasoning",
+            "--examples",
+            0,
+            "--out",
+            run_folder,
+        ]
         words += ["--backend", backend, "--base-url", url, "--api-key-env", "PROXY_KEY"]
         words += ["--temperature", 0.2, "--max-tokens", 120, "--corrections", 0, *options]
         ran = emogen(*words)
@@ -174,3 +185,12 @@ def test_a_format_that_litellm_refuses(generate: Generate, proxy: str) -> None:
     assert ran.code == 4
     assert "response_format" in ran.err
     assert rows == []
+
+
+def test_a_model_that_litellm_does_not_know(generate: Generate, proxy: str) -> None:
+    """litellm answers 400 for a model that it does not serve: the run ends long before its last row."""
+    ran, rows = generate("openai:unheard-of", proxy, "--in-flight", 4, count=100)
+    assert ran.code == 4
+    assert f"unheard-of at {proxy}: not one of {REFUSALS} requests was answered" in ran.err
+    assert "nvalid model name" in ran.err
+    assert len(rows) < REFUSALS + 12

@@ -269,8 +269,8 @@ def test_unwritable_places(tmp_path: Path) -> None:
     """A file where the folder should be, and a folder below a file, are refused with the path."""
     file = tmp_path / "file"
     file.touch()
-    for path in (file, file / "run"):
-        with pytest.raises(InputError, match=rf"{path}: cannot be written: .*may write to"):
+    for path, what in ((file, "is a file"), (file / "run", "cannot be written: .*may write to")):
+        with pytest.raises(InputError, match=rf"{path}: {what}"):
             opened(path)
 
 
