@@ -66,20 +66,32 @@ def read_jsonl(path: Path, labels: tuple[str, ...] | None = None) -> Iterator[Im
         InputError: the file cannot be read or is empty; a line is broken, holds an unknown field, a
             wrong value or an emotion that is none of its labels; two lines have the same id.
     """
-    lines: dict[str, int] = {}
+    # Hashes alone: of millions of records, the ids themselves take twice the memory.
+    seen: set[int] = set()
     checked: set[tuple[str, ...]] = {_DEFAULT_LABELS}
     for number, line in json_lines(path):
         record = None if labels else _whole(line, checked)
         if record is None:
             record = _explained(line, labels, f"{path}:{number}")
-        if record.id in lines:
+        if hash(record.id) in seen and (earlier := _line_of(record.id, path, number, labels)):
             raise InputError(
-                f"id {record.id!r} was already given in line {lines[record.id]}",
+                f"id {record.id!r} was already given in line {earlier}",
                 where=f"{path}:{number}",
                 remedy="Give each record an 'id' of its own.",
             )
-        lines[record.id] = number
+        seen.add(hash(record.id))
         yield record
+
+
+def _line_of(record_id: str, path: Path, before: int, labels: tuple[str, ...] | None) -> int | None:
+    """Return the line that gives an id, among those before a line; None where two ids merely have one hash."""
+    for number, line in json_lines(path):
+        if number >= before:
+            break
+        record = None if labels else _whole(line, {_DEFAULT_LABELS})
+        if (record or _explained(line, labels, f"{path}:{number}")).id == record_id:
+            return number
+    return None
 
 
 def default_id(image: str) -> str:
