@@ -4,6 +4,7 @@ What is done is kept under one folder for all recipes, and no recipe does it aga
 
 trained/<model>-<hash>/                 checkpoints, by data, base and settings
 predictions/<data set>/<model>-<hash>/  answers, by whom they are from
+contamination/                          which test images are trained on
 <recipe>/                               table.md, table.csv, table.png, the further tables, recipe.json
 """
 
@@ -21,6 +22,7 @@ from emogen.schemas import ImageRecord
 from emogen.terminal import say
 from emovit_train.decoding import decoding_of
 from emovit_train.evaluation.comparison import compare
+from emovit_train.evaluation.contamination import Contamination
 from emovit_train.evaluation.distributions import distribution_scores
 from emovit_train.evaluation.instructions import Instruction, own_instruction, read_instructions
 from emovit_train.evaluation.items import Chosen, choose_images
@@ -32,6 +34,7 @@ from emovit_train.evaluation.stability import stability
 from emovit_train.reproduction.given import DATA, Given, Missing
 from emovit_train.reproduction.identity import digest_of, slug
 from emovit_train.reproduction.measures import MEASURES, Answered, Asking, Measure, Value
+from emovit_train.reproduction.overlaps import overlaps
 from emovit_train.reproduction.recipe import RECORDS, Arm, DataPart, Recipe
 from emovit_train.reproduction.results import Cell, Results, with_means, with_printed
 from emovit_train.reproduction.subjects import open_subject
@@ -72,7 +75,7 @@ def reproduce(
     for wanted in only:
         if wanted not in names:
             raise UnknownNameError("arm", wanted, names, where="--only")
-    for module in ("matplotlib", "scipy", "sklearn"):
+    for module in ("imagehash", "matplotlib", "scipy", "sklearn"):
         require(module, extra="evaluate", purpose="Reproducing an experiment")
     measure = MEASURES.get(recipe.measure)
     work = _Work(recipe, given, root, name, measure, _options(recipe, options or PredictorOptions()))
@@ -84,6 +87,7 @@ def reproduce(
     for arm in recipe.arms:
         if not only or arm.name in only:
             work.run(arm, columns)
+    work.compare_images(columns)
     results = replace(work.results(), is_something=there)
     if results.is_something:
         results.write(root / name)
@@ -109,6 +113,7 @@ class _Work:
     options: PredictorOptions
     cells: list[Cell] = field(default_factory=list)
     rows: list[Prediction] = field(default_factory=list)
+    contaminated: list[Contamination] = field(default_factory=list)
     missing: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
@@ -204,6 +209,19 @@ class _Work:
             for line, each in found.items()
         ]
 
+    def compare_images(self, columns: Mapping[DataPart, Chosen | Path | Missing]) -> None:
+        """Look for the test images among those that are trained on."""
+        wanted = {train.data for arm in self.recipe.arms if (train := self.recipe.tuning(arm))}
+        trained = {name: self.given.data[name] for name in sorted(wanted & self.given.data.keys())}
+        tests = {part.name: each for part, each in columns.items() if isinstance(each, Chosen)}
+        for found in overlaps(trained, tests, self.root):
+            self.contaminated.append(found.model_copy(update={"seen": ()}))
+            if found.near or found.same_id:
+                self.notes[
+                    f"{found.test}: {found.near + found.same_id:,} of {found.images:,} images look like ones that are "
+                    "trained on, or have their ids, and are counted all the same"
+                ] = None
+
     def results(self) -> Results:
         """Return all of it."""
         cells = with_means(self.cells) if self.measure.mean else self.cells
@@ -216,6 +234,7 @@ class _Work:
                 "stability": stability(self.rows),
                 "compared": compare(self.rows),
                 "distributions": distribution_scores(self.rows),
+                "contamination": self.contaminated,
             },
             list(self.missing),
             list(self.notes),

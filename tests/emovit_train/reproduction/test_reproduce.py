@@ -96,6 +96,9 @@ def test_an_experiment_goes_on_where_it_was(
     assert len(list(out.rglob("predictions.jsonl"))) == 4
     assert (out / "two" / "table.png").stat().st_size > 1000
     assert "compared" in (out / "two" / "table.md").read_text()
+    with (out / "two" / "contamination.csv").open(newline="") as file:
+        lists = [(line["test"], line["images"], line["exact"]) for line in csv.DictReader(file)]
+    assert lists == [("mine in instructions", "4", "3"), ("other in instructions", "1", "0")]
 
     # A setting of the command wins over the recipe's, and what was tuned otherwise stays.
     assert run(*words, "--train", "seed=2", "--only", "tuned").exit_code == 0
