@@ -90,6 +90,10 @@ def describe(
         str | None,
         typer.Option("--dtype", help="float32, float16 or bfloat16. Default: 16 bits on a GPU, else 32."),
     ] = None,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Download models of the Hub that are not in its cache without asking."),
+    ] = False,
     base_url: Annotated[str | None, option("base_url")] = None,
     api_key_env: Annotated[str | None, option("api_key_env")] = None,
     timeout_s: Annotated[float | None, option("timeout_s")] = None,
@@ -132,6 +136,7 @@ def describe(
         device=device,
         dtype=dtype,
         batch_size=batch_size,
+        yes=yes,
     )
     dataset = dataset_of(settings)
     refuse_place(dataset, out)

@@ -6,8 +6,6 @@ as many for the gradient of its input, and as many again for that of its weights
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, Final
 import torch
 
 from emogen.errors import InputError, shorten
+from emogen.machine import memory_of, speed_of
 from emovit_train.precision import best_device
 
 __all__ = ["Needs", "count_needs", "needs_of"]
@@ -77,8 +76,8 @@ def needs_of(folder: Path, kind: str) -> list[str]:
     return [
         f"memory  {needs.memory(2) / 1e9:,.1f} GB on a GPU in bfloat16, {needs.memory(4) / 1e9:,.1f} GB in float32 "
         f"({(needs.frozen + needs.trained) / 1e9:,.2f} billion weights, computed), and what the batches take; "
-        f"here are {_memory(device) / 1e9:,.1f} GB",
-        f"hours   {on_h100} on an H100, {_round(needs.hours(_speed(device) * REACHED))} on {here}, for the paper's "
+        f"here are {memory_of(device) / 1e9:,.1f} GB",
+        f"hours   {on_h100} on an H100, {_round(needs.hours(speed_of(device) * REACHED))} on {here}, for the paper's "
         f"{PAPER_ROWS:,} rows at half of what each can compute (computed, not measured)",
     ]
 
@@ -161,21 +160,3 @@ def _weights(module: Any) -> int:
 
 def _round(hours: float) -> str:
     return f"{hours:.1f}" if hours < 10 else f"{hours:,.0f}"
-
-
-def _speed(device: torch.device) -> float:
-    """Return the operations per second of one product of matrices, in the format that tuning takes there."""
-    size, dtype = (8192, torch.bfloat16) if device.type == "cuda" else (1024, torch.float32)
-    matrix = torch.ones(size, size, device=device, dtype=dtype)
-    best = 0.0
-    for _ in range(3):
-        begin_s = time.perf_counter()
-        float((matrix @ matrix)[0, 0])
-        best = max(best, 2.0 * size**3 / (time.perf_counter() - begin_s))
-    return best
-
-
-def _memory(device: torch.device) -> float:
-    if device.type == "cuda":
-        return float(torch.cuda.get_device_properties(device).total_memory)
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

@@ -32,6 +32,7 @@ class Plan:
         device: Where local models run; None chooses.
         dtype: Their number format; None chooses.
         batch_size: How many images a local model is given at once.
+        yes: Download models of the Hub without asking.
     """
 
     settings: RunSettings
@@ -46,6 +47,7 @@ class Plan:
     device: str | None = None
     dtype: str | None = None
     batch_size: int = 16
+    yes: bool = False
 
     def __post_init__(self) -> None:
         if self.emotion and self.tagger is None:
@@ -107,16 +109,19 @@ def stages_of(plan: Plan) -> list[Stage]:
     stages: list[Stage] = []
     captions, tags = (spec and not spec.startswith(API) for spec in (plan.captioner, plan.tagger))
     if captions or tags:
-        from emogen.perception.checkpoint import choose_machine
+        from emogen.perception.checkpoint import choose_machine, download
 
         machine = choose_machine(plan.device, plan.dtype)
     if captions and plan.captioner:
-        from emogen.perception.captioner import Captioner
+        from emogen.perception.captioner import KIND, Captioner
 
+        download(plan.captioner, KIND, machine, yes=plan.yes)
         stages.append(Captioner(plan.captioner, machine, plan.caption_prompt))
     if tags and plan.tagger:
+        from emogen.perception.tagger import KIND as TAGGER_KIND
         from emogen.perception.tagger import Tagger
 
+        download(plan.tagger, TAGGER_KIND, machine, yes=plan.yes)
         stages.append(Tagger(plan.tagger, machine, plan.tagged, plan.thresholds))
     if plan.objects and not (plan.tagger and "object" in plan.attributes):
         from emogen.perception.objects import ObjectClassifier

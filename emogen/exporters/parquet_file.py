@@ -145,7 +145,11 @@ def read_parquet(file: Path, split: Split | None) -> Iterator[PlacedRow]:
                     )
                     number += 1
     except arrow.ArrowException as error:
-        raise InputError(f"not a Parquet file that can be read: {shorten(error)}", where=file) from error
+        raise InputError(
+            f"not a Parquet file that can be read: {shorten(error)}",
+            where=file,
+            remedy="Name the format that it is, or write it anew.",
+        ) from error
     except OSError as error:
         raise InputError(
             f"cannot be read: {error.strerror or shorten(error)}",

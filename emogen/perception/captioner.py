@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-__all__ = ["CHAT_PROMPT", "MAX_NEW_TOKENS", "Captioner"]
+__all__ = ["CHAT_PROMPT", "KIND", "MAX_NEW_TOKENS", "Captioner"]
 
+KIND: Final = "AutoModelForImageTextToText"
 MAX_NEW_TOKENS: Final = 60
 # Models that chat describe nothing unasked.
 CHAT_PROMPT: Final = "Describe this image in one sentence."
@@ -52,7 +53,7 @@ class Captioner:
                 remedy="Leave --caption-prompt out.",
             )
         self.fields = ("caption",)
-        self._model = checkpoint.model("AutoModelForImageTextToText", machine)
+        self._model = checkpoint.model(KIND, machine)
         self._images = checkpoint.image_processor()
         self._tokenizer = checkpoint.tokenizer()
         processor = checkpoint.processor()

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from emogen.errors import EmovitError, InputError, shorten
+from emogen.hub_model import HubModel, is_hub_name
 from emogen.registry import require
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["DTYPES", "Checkpoint", "Machine", "choose_machine", "explained_memory", "model_name"]
+__all__ = ["DTYPES", "Checkpoint", "Machine", "choose_machine", "download", "explained_memory", "model_name"]
 
 T = TypeVar("T")
 
@@ -76,6 +77,24 @@ def choose_machine(device: str | None = None, dtype: str | None = None) -> Machi
 def model_name(spec: str) -> str:
     """Return what a model is called in records: its name on the Hub, or that of its folder."""
     return Path(spec).resolve().name if Path(spec).is_dir() else spec
+
+
+def download(spec: str, kind: str, machine: Machine, *, yes: bool) -> None:
+    """Download a model of the Hub that its cache lacks, after saying what disk, memory and time it takes.
+
+    Args:
+        spec: See `Checkpoint`; nothing is done about a folder.
+        kind: See `Checkpoint.model`.
+        machine: Where it would run.
+        yes: Do not ask.
+
+    Raises:
+        InputError: it is not there, does not fit on the disk, or nobody said yes.
+    """
+    from emogen.perception.needs import needs_of
+
+    if is_hub_name(spec):
+        HubModel(spec, EXTRA).obtain(lambda folder: needs_of(folder, kind, machine), yes=yes)
 
 
 class Checkpoint:

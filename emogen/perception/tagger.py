@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-__all__ = ["MAX_OBJECTS", "Tagger"]
+__all__ = ["KIND", "MAX_OBJECTS", "Tagger"]
+
+KIND: Final = "AutoModel"
 
 MAX_OBJECTS: Final = 3
 TEXTS_AT_ONCE: Final = 64
@@ -48,7 +50,7 @@ class Tagger:
         thresholds: Mapping[str, float] | None = None,
     ) -> None:
         checkpoint = Checkpoint(spec, "--tagger")
-        self._model = checkpoint.model("AutoModel", machine)
+        self._model = checkpoint.model(KIND, machine)
         if not hasattr(self._model, "get_image_features") or not hasattr(self._model, "get_text_features"):
             raise InputError(
                 f"{type(self._model).__name__} does not compare images with texts",
