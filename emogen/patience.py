@@ -87,8 +87,14 @@ class Patience:
         return BackendError(
             f"not one of {self._failed} requests was answered; the last: {last.what}",
             where=f"{self._backend.model}{f' at {address}' if address else ''}",
-            remedy="The provider stops what these records say: leave them out, or ask another model."
-            if self._failed == self._filtered
-            else "Check the model's name, and the server and its address (--base-url), then run the same command "
-            "again: it asks what was not answered.",
+            remedy=self._remedy(last),
         )
+
+    def _remedy(self, last: RequestError) -> str:
+        if self._failed == self._filtered:
+            return "The provider stops what these records say: leave them out, or ask another model."
+        if last.reason == "timeout":
+            advice = "Give it more time (--timeout) or fewer requests at once (--in-flight)"
+        else:
+            advice = "Check the model's name, and the server and its address (--base-url)"
+        return f"{advice}, then run the same command again: it asks what was not answered."

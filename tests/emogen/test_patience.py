@@ -67,6 +67,24 @@ def test_a_run_that_goes_on_has_more_patience() -> None:
         assert count_until_hopeless(patience, refusals(200)) == RESUMED
 
 
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("timeout", "--timeout"),
+        ("content_filter", "leave them out, or ask another model"),
+        ("bad_request", "the model's name"),
+    ],
+)
+def test_what_to_do_depends_on_what_went_wrong(reason: str, advice: str) -> None:
+    """A server that is too slow, one that filters, and one that refuses are mended in different ways."""
+    patience = Patience(ScriptedBackend([]))
+    patience.failed(RequestError(reason, "HTTP 400"))
+    error = patience.nothing_answered()
+    assert error is not None
+    assert error.remedy is not None
+    assert advice in error.remedy
+
+
 @pytest.fixture
 def run(emogen: Emogen, stub: OpenAIStub, tmp_path: Path, records_file: Callable[..., Path]) -> Run:
     words = ["generate", records_file(100), "--types", "categorical,reasoning", "--in-flight", IN_FLIGHT]
