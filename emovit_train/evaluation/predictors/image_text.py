@@ -9,17 +9,23 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import torch
 
 from emogen.errors import EmovitError, InputError, shorten
 from emogen.image_file import read_rgb
 from emogen.registry import require
+from emogen.terminal import note
 from emovit_train.evaluation.predictions import Ranking
+from emovit_train.evaluation.predictors.image_text_prompts import Prompter, alike, together
+from emovit_train.evaluation.predictors.image_text_scores import answer_tokens, scorer
 from emovit_train.evaluation.predictors.predictor import PredictorOptions, Question, Reply
 from emovit_train.fingerprint import sha256_file
-
-if TYPE_CHECKING:
-    from emovit_train.evaluation.predictors.image_text_prompts import Prompter
+from emovit_train.hub import local_folder
+from emovit_train.precision import best_device, dtype_name, frozen_dtype
+from emovit_train.quiet import quiet_loading
+from emovit_train.transformers_folder import load_complete
 
 __all__ = ["ImageText"]
 
@@ -37,6 +43,7 @@ class ImageText:
 
     Raises:
         InputError: it is no such checkpoint, takes no questions, or the device cannot be used.
+        EmovitError: a package that the checkpoint needs is not installed.
         MissingExtraError: transformers or torch is not installed.
     """
 
@@ -44,8 +51,6 @@ class ImageText:
     trained_images: frozenset[str] = frozenset()
 
     def __init__(self, model: str, options: PredictorOptions) -> None:
-        from emovit_train.precision import best_device, dtype_name, frozen_dtype
-
         self._spec = model
         self._options = options
         self._transformers: Any = require("transformers", extra="train", purpose="Asking a model")
@@ -84,7 +89,14 @@ class ImageText:
                     self._prompter.inputs(image, question.text)
                     for image, question in zip(images, some, strict=True)
                 ]
-                yield from self._answered(some, made)
+                try:
+                    yield from self._answered(some, made)
+                except torch.OutOfMemoryError as error:
+                    raise EmovitError(
+                        "the GPU has not enough memory",
+                        where=f"--model {self._spec}",
+                        remedy="Try a smaller --batch-size, or --dtype bfloat16; what was answered is kept.",
+                    ) from error
 
     def _answered(self, questions: Sequence[Question], made: list[Any]) -> Iterator[tuple[Question, Reply]]:
         speaking = [place for place, question in enumerate(questions) if question.speak]
@@ -94,8 +106,6 @@ class ImageText:
             yield question, Reply(answers.get(place), ranking)
 
     def _said(self, made: Sequence[Any]) -> list[str]:
-        from emovit_train.evaluation.predictors.image_text_prompts import alike
-
         answers = [""] * len(made)
         for places in alike(made):
             said = self._generated([made[place] for place in places])
@@ -104,10 +114,6 @@ class ImageText:
         return answers
 
     def _generated(self, made: Sequence[Any]) -> list[str]:
-        import torch
-
-        from emovit_train.evaluation.predictors.image_text_prompts import together
-
         inputs = together(made, self._device, self._dtype)
         tokenizer = self._processor.tokenizer
         fills = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
@@ -119,9 +125,6 @@ class ImageText:
         return [text.strip() for text in tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
     def _ranking(self, question: Question, inputs: Any) -> Ranking:
-        from emovit_train.evaluation.predictors.image_text_prompts import together
-        from emovit_train.evaluation.predictors.image_text_scores import answer_tokens, scorer
-
         prompt = self._prompter.text(question.text)
         text = getattr(self._config, "text_config", None) or self._config
         tokens = [
@@ -148,8 +151,6 @@ class ImageText:
         return known[type(config)]
 
     def _prompter_of(self) -> Prompter:
-        from emovit_train.evaluation.predictors.image_text_prompts import Prompter
-
         if not hasattr(self._processor, "tokenizer"):
             raise InputError(
                 "its processor reads no text", where=f"--model {self._spec}", remedy="Fetch all of its files."
@@ -157,14 +158,12 @@ class ImageText:
         return Prompter(self._processor, self._config.model_type)
 
     def _loaded(self) -> Any:
-        from emovit_train.transformers_folder import load_complete
-
+        if not Path(self._spec).is_dir():
+            self._note_download()
         model = load_complete(self._class, Path(self._spec), self._dtype, float32=set(), remedy=_REMEDY)
         return model.eval().to(self._device)
 
     def _from(self, kind: str, **options: Any) -> Any:
-        from emovit_train.quiet import quiet_loading
-
         try:
             with quiet_loading():
                 return getattr(self._transformers, kind).from_pretrained(self._spec, **options)
@@ -179,6 +178,12 @@ class ImageText:
             raise InputError(
                 f"cannot be loaded: {shorten(error, 200)}", where=f"--model {self._spec}", remedy=_REMEDY
             ) from error
+
+    def _note_download(self) -> None:
+        try:
+            local_folder(self._spec)
+        except InputError:
+            note(f"{self._spec} is not whole in the cache of the Hub: its weights are downloaded now")
 
     def _revision(self) -> str:
         """Return the commit on the Hub, which decides every file."""
