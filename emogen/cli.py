@@ -16,6 +16,7 @@ from emogen.cli_export import export
 from emogen.cli_generate import generate
 from emogen.cli_import import import_file
 from emogen.cli_records import records
+from emogen.cli_report import report
 from emogen.cli_validate import validate
 from emogen.run_file import read_run_file
 from emogen.terminal import Version, run_app, say, show_counts
@@ -68,6 +69,7 @@ def rebuild(
 
 
 app.command()(export)
+app.command()(report)
 app.command()(card)
 app.command()(validate)
 app.command("import")(import_file)

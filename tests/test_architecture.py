@@ -18,6 +18,7 @@ PICTURE = [
         "cli_dedup",
         "cli_describe",
         "cli_records",
+        "cli_report",
         "cli_export",
         "cli_import",
         "cli_validate",

@@ -249,7 +249,7 @@ def _by_kind(counted: Tally) -> list[tuple[str, list[tuple[str, Counter[int]]]]]
 
 def _funnel(counted: Tally, samples: int) -> dict[str, int]:
     left = samples + sum(counted.rejected.values())
-    steps = {"rows: a record and an instruction type": left}
+    steps = {"rows": left}
     for stage, step in STEPS.items():
         left -= sum(count for (at, _, _), count in counted.rejected.items() if at == stage)
         steps[step] = left

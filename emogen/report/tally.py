@@ -43,7 +43,7 @@ SHOWN_REJECTED: Final = 6
 # Turns that are measured, of each kind: how many different words there are depends on how many are counted.
 MEASURED: Final = 1000
 # Further emotions and reasons, which free labels may have any number of, are counted, but not shown.
-SHOWN_GROUPS: Final = 400
+SHOWN_GROUPS: Final = 200
 
 
 class Tally:

@@ -1,0 +1,91 @@
+"""`emogen report`: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emogen.errors import InputError
+from emogen.terminal import progress, say
+
+if TYPE_CHECKING:
+    from emogen.report.gallery import Run
+    from emogen.report.page import Column
+
+__all__ = ["report"]
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    other: Annotated[Path | None, typer.Argument(help="A second run folder, to stand beside it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file to write; default: report.html in the run folder.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws other rows to show and measure.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as JSON on stdout, and write no page.")
+    ] = False,
+) -> None:
+    """Write one HTML file that shows what a run came to: figures, charts, examples and a gallery. It opens offline."""
+    import orjson
+
+    from emogen.atomic import write_text
+    from emogen.report.gallery import cards_of
+    from emogen.report.page import page_of
+
+    folders = [run] if other is None else [run, other]
+    place = out or run / ("report.html" if other is None else f"report-beside-{other.resolve().name}.html")
+    if not as_json:
+        _refuse_place(place)
+    runs, columns, figures = [], [], []
+    for folder, name in zip(folders, _names(folders), strict=True):
+        one, column, counts = _read(folder, name, seed)
+        runs.append(one)
+        columns.append(column)
+        figures.append(counts)
+    if as_json:
+        say(orjson.dumps(figures, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+        return
+    write_text(place, page_of(columns, cards_of(runs)))
+    say(f"wrote {place} ({place.stat().st_size / 1e6:.1f} MB)")
+
+
+def _read(folder: Path, name: str, seed: int) -> tuple[Run, Column, dict[str, object]]:
+    from emogen.report.contents import sections_of
+    from emogen.report.figures import figures_of
+    from emogen.report.gallery import Run
+    from emogen.report.measures import measures_of
+    from emogen.report.page import Column
+    from emogen.report.tally import tally
+    from emogen.store import read_manifest
+
+    manifest = read_manifest(folder) or {}
+    with progress(f"reading {name}", None) as advance:
+        counted = tally(folder, seed=seed, advance=advance)
+    figures = figures_of(name, counted, manifest)
+    measures = measures_of(counted)
+    root = manifest.get("image_root")
+    run = Run(name, folder, folder / root if isinstance(root, str) else folder, counted)
+    column = Column(name, str(manifest.get("notice") or ""), sections_of(figures, measures))
+    return run, column, {"figures": figures, "measures": measures}
+
+
+def _names(folders: list[Path]) -> list[str]:
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        return [str(folder) for folder in folders]
+    return names
+
+
+def _refuse_place(place: Path) -> None:
+    """Refuse to replace a file that is no report."""
+    from emogen.report.page import MARK
+
+    if place.is_file():
+        with place.open("rb") as file:
+            if file.read(len(MARK)) != MARK.encode():
+                raise InputError(
+                    "is there already, and is no report", where=place, remedy="Name another --out."
+                )

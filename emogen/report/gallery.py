@@ -1,0 +1,198 @@
+"""Images that were drawn of a run, with what was asked and answered about them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from emogen.errors import InputError
+from emogen.image_file import decode_rgb
+from emogen.registry import require
+from emogen.report.rows import RecordRow, RejectionRow, SampleRow
+from emogen.report.tally import NO_EMOTION, Tally
+from emogen.store import JOURNAL
+
+__all__ = ["Card", "Run", "Shown", "cards_of"]
+
+THUMBNAIL: Final = 240
+_QUALITY: Final = 70
+_TEXT: Final = 1500
+# Whatever is larger is no photograph that one would want to decode for a thumbnail.
+_FILE_BYTES: Final = 200_000_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to be shown.
+
+    Attributes:
+        name: What it is called in the report.
+        path: Its folder.
+        image_root: Where its image paths start from.
+        counted: Its rows.
+    """
+
+    name: str
+    path: Path
+    image_root: Path
+    counted: Tally
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One row about an image.
+
+    Attributes:
+        run: The run's name.
+        instruction: The instruction type.
+        reasons: Why it was rejected, or what it is flagged for.
+        kept: Whether it is a sample.
+        turns: Questions and answers, shortened.
+        detail: What exactly was wrong.
+        raw: The rejected answer, shortened.
+        near_duplicate_of: See `emogen.schemas.Sample`.
+    """
+
+    run: str
+    instruction: str
+    reasons: Sequence[str]
+    kept: bool
+    turns: Sequence[tuple[str, str]] = ()
+    detail: str = ""
+    raw: str = ""
+    near_duplicate_of: str | None = None
+
+
+@dataclass
+class Card:
+    """One image with the rows about it that were drawn.
+
+    Attributes:
+        id: The record's.
+        image: Its path, as the record says.
+        emotion: Its label.
+        caption: Its caption.
+        known: Its attributes, in words.
+        picture: A small copy as a data address; empty where there is none.
+        why_not: Why there is none.
+        rows: What was made of it.
+    """
+
+    id: str
+    image: str = ""
+    emotion: str = NO_EMOTION
+    caption: str = ""
+    known: str = ""
+    picture: str = ""
+    why_not: str = "the run does not say which image this is"
+    rows: list[Shown] = field(default_factory=list)
+
+
+def cards_of(runs: Sequence[Run]) -> list[Card]:
+    """Return the drawn images of one or more runs, by emotion; the same record of several runs is one card.
+
+    Raises:
+        MissingExtraError: Pillow is not installed.
+    """
+    require("PIL.Image", extra="report", purpose="Showing images")
+    cards: dict[str, Card] = {}
+    for run in runs:
+        for name, record, row in _rows(run):
+            card = cards.setdefault(name, Card(name))
+            card.rows.append(row)
+            if record is not None and not card.image:
+                _describe(card, record, run.image_root)
+    for card in cards.values():
+        # Of one type, the rows of all runs stand together, in the order of the runs.
+        card.rows.sort(key=lambda row: row.instruction)
+    return sorted(cards.values(), key=lambda card: (card.emotion, card.id))
+
+
+def _rows(run: Run) -> Iterator[tuple[str, RecordRow | None, Shown]]:
+    samples = {
+        (row.record.id, row.instruction): row for draw in run.counted.drawn.values() for row in draw.rows()
+    }
+    for sample in samples.values():
+        yield sample.record.id, sample.record, _kept(run.name, sample)
+    rejections = [row for draw in run.counted.refused.values() for row in draw.rows()]
+    known = dict(run.counted.known)
+    known.update(_from_journal(run.path / JOURNAL, {row.record_id for row in rejections} - known.keys()))
+    for rejection in rejections:
+        yield rejection.record_id, known.get(rejection.record_id), _rejected(run.name, rejection)
+
+
+def _kept(run: str, row: SampleRow) -> Shown:
+    turns = [(_short(turn.question), _short(turn.answer)) for turn in row.turns]
+    return Shown(run, row.instruction, row.flags, True, turns, near_duplicate_of=row.near_duplicate_of)
+
+
+def _rejected(run: str, row: RejectionRow) -> Shown:
+    raw = _short(row.raw_answer or "")
+    return Shown(run, row.instruction, (row.reason,), False, detail=_short(row.detail), raw=raw)
+
+
+def _describe(card: Card, record: RecordRow, image_root: Path) -> None:
+    card.image, card.emotion = record.image, record.emotion or NO_EMOTION
+    card.caption = _short(record.caption or "")
+    known = msgspec.to_builtins(record.attributes)
+    card.known = _short(
+        "; ".join(f"{name.replace('_', ' ')}: {_words(value)}" for name, value in known.items() if value)
+    )
+    try:
+        card.picture, card.why_not = _thumbnail(image_root / record.image), ""
+    except InputError as error:
+        card.why_not = error.what
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
+
+
+def _thumbnail(path: Path) -> str:
+    """Return a small copy of an image as a data address, without the file's metadata.
+
+    Raises:
+        InputError: there is no such image, or it cannot be decoded.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > _FILE_BYTES:
+            raise InputError("the image file is missing", where=path)
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError("the image file cannot be read", where=path) from error
+    picture = decode_rgb(content, path, (THUMBNAIL, THUMBNAIL))
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    encoded = io.BytesIO()
+    picture.info.clear()
+    picture.save(encoded, "JPEG", quality=_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
+
+
+def _from_journal(journal: Path, wanted: Iterable[str]) -> Iterator[tuple[str, RecordRow]]:
+    """Find records in a journal, which is not written to; what it does not hold, or no journal, is passed over."""
+    names = list(wanted)
+    if not names or not journal.is_file():
+        return
+    marks = ", ".join("?" * len(names))
+    try:
+        # Read as it lies on the disk: a lock or a log beside it would be a change to the run.
+        with closing(sqlite3.connect(f"{journal.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+            query = f"SELECT record_id, body FROM answers WHERE record_id IN ({marks}) GROUP BY record_id"
+            for name, body in opened.execute(query, names):
+                context = msgspec.json.decode(body).get("context", {})
+                if "record" in context:
+                    yield name, msgspec.convert(context["record"], RecordRow)
+    except (sqlite3.Error, msgspec.MsgspecError):
+        return
