@@ -270,7 +270,7 @@ def test_image_token_is_what_the_configuration_says(tiny_folder: Path) -> None:
     assert theirs(**{**inputs, "pixel_values": inputs["pixel_values"] + 1}).loss.item() == blind
 
 
-def test_padding_token_beyond_the_vocabulary(tiny_folder: Path) -> None:
+def test_padding_token_beyond_the_vocabulary(tiny_folder: Path, tmp_path: Path) -> None:
     """A `[PAD]` that is added to the tokenizer alone has no embedding; ours is the language model's own."""
     from transformers import AutoTokenizer
 
@@ -280,8 +280,11 @@ def test_padding_token_beyond_the_vocabulary(tiny_folder: Path) -> None:
     embed = model.language_model.get_input_embeddings()
     with pytest.raises(IndexError):
         embed(torch.tensor(naive.pad_token_id))
-    assert model.codec.pad_id == model.language_model.config.pad_token_id
-    assert embed(torch.tensor(model.codec.pad_id)).isfinite().all()
+    naive.save_pretrained(tmp_path)
+    qformer_tokenizer().save_pretrained(tmp_path / "qformer_tokenizer")
+    ours = read_codec(tmp_path, model.language_model.config, encoder_decoder=False)
+    assert ours.pad_id == model.language_model.config.pad_token_id
+    assert embed(torch.tensor(ours.pad_id)).isfinite().all()
 
 
 def loss_taken_off(folder: Path, spread: float) -> float:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from emovit_train.model import EmoVIT
 from emovit_train.recompute import recompute_layers
 from emovit_train.text import collate
+from emovit_train.train import _training_mode
+from tests.emovit_train.conftest import tiny_settings
 from tests.emovit_train.processes import QUESTIONS, pixels
 
 
@@ -42,3 +47,15 @@ def test_layers_compute_again_on_demand_only(either_model: EmoVIT, recompute: bo
     for name, each in either_model.trained_tensors().items():
         if each.grad is not None:
             assert torch.equal(each.grad, plain[name]), name
+
+
+def test_the_loop_does_so_on_demand_only(
+    tiny_model: EmoVIT, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time that a run goes back to training, it asks for that, or does not, as its settings say."""
+    asked: list[bool] = []
+    monkeypatch.setattr("emovit_train.train.recompute_layers", lambda _: asked.append(True))
+    for wanted in (False, True):
+        settings = tiny_settings(tiny_folder, gradient_checkpointing=wanted)
+        _training_mode(SimpleNamespace(model=tiny_model, settings=settings))  # type: ignore[arg-type]
+        assert asked == [True] * wanted
