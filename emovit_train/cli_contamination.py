@@ -17,10 +17,13 @@ def contamination(
     train: Annotated[
         Path,
         typer.Argument(
-            help="What is trained on: a checkpoint, a run folder, samples.jsonl, records.jsonl, or a data set."
+            help="What is trained on: a checkpoint, a run folder, samples.jsonl, records.jsonl, a data set, or a "
+            "folder of images."
         ),
     ],
-    tests: Annotated[list[Path], typer.Argument(help="Test lists: data sets, or files of records.")],
+    tests: Annotated[
+        list[Path], typer.Argument(help="Test lists: data sets, files of records, or folders of images.")
+    ],
     split: Annotated[str, typer.Option(help="Of the tests: train, val, test, or all.")] = "test",
     train_split: Annotated[str, typer.Option(help="Of TRAIN: train, val, test, or all.")] = "train",
     images: Annotated[

@@ -10,9 +10,10 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from emogen.errors import InputError
+from emogen.sources.image_names import IMAGE_SUFFIXES
 from emovit_train.checkpoint import CONFIG, TENSORS, read_config
 from emovit_train.data import data_file, image_root
-from emovit_train.evaluation.datasets import open_dataset
+from emovit_train.evaluation.datasets import detect_dataset, open_dataset
 from emovit_train.evaluation.datasets.check import read_items
 from emovit_train.evaluation.image_hashes import Hashed, hash_images, nearest
 from emovit_train.evaluation.items import RECORDS, Chosen, in_split
@@ -75,7 +76,7 @@ class Contamination(_Frozen):
         same_id: As many have its id alone.
         clean: As many have nothing of it.
         share: Of all that are not clean, 0 to 1.
-        unreadable: Images that could not be decoded, or show one colour alone: these are compared by bytes and id.
+        without_look: Images that could not be decoded, or show one colour alone: these are compared by bytes and id.
         compared: What was compared: `id`, `sha256`, `look`.
         remark: What is known of the two data sets.
         seen: Every image that is not clean, in the order of the list.
@@ -88,7 +89,7 @@ class Contamination(_Frozen):
     same_id: int
     clean: int
     share: float
-    unreadable: int
+    without_look: int
     compared: tuple[str, ...]
     remark: str = ""
     seen: tuple[Seen, ...] = ()
@@ -117,7 +118,8 @@ def image_list(
     """Read a list of images and hash them.
 
     Args:
-        data: A checkpoint, a run folder or file of records or samples, or the folder of a data set.
+        data: A checkpoint, a run folder or file of records or samples, the folder of a data set, or any other folder,
+            of which every image is taken.
         split: Of a data set, or of records that have splits.
         dataset: Which data set it is; by default what is there decides.
         images: Folder of the images of records.
@@ -132,10 +134,20 @@ def image_list(
     if dataset is None and data_file(data).is_file():
         found = _of_records(data_file(data), split, images)
         return ImageList(str(data), RECORDS, tuple(hash_images(found, data.name)))
+    if data.is_dir() and dataset is None and detect_dataset(data) == "labelled":
+        return ImageList(str(data), RECORDS, tuple(hash_images(_of_folder(data), data.name)))
     opened = open_dataset(data, dataset)
     items = in_split(read_items(opened)[0], split, data)
     found = [(item.id, opened.image_root / item.image) for item in items]
     return ImageList(f"{opened.name} {split}", opened.name, tuple(hash_images(found, opened.name)))
+
+
+def _of_folder(folder: Path) -> list[tuple[str, Path]]:
+    """Return every image file below a folder, whatever it is labelled with; its path there is its id."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise InputError("no image is there", where=folder, remedy="Name a folder of images, or a data set.")
+    return [(path.relative_to(folder).as_posix(), path) for path in files]
 
 
 def _of_records(file: Path, split: str, images: Path | None) -> list[tuple[str, Path]]:
@@ -230,7 +242,7 @@ def _counted(train: Sequence[ImageList], test: ImageList, seen: Sequence[Seen]) 
         same_id=hows.count("id"),
         clean=len(test.images) - len(seen),
         share=len(seen) / len(test.images),
-        unreadable=sum(image.look is None for image in test.images),
+        without_look=sum(image.look is None for image in test.images),
         compared=tuple(name for name, was in (("id", numbered), ("sha256", True), ("look", looked)) if was),
         remark="; ".join(dict.fromkeys(filter(None, relations))),
         seen=tuple(seen),

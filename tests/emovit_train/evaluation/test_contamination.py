@@ -63,8 +63,17 @@ def test_what_is_found(lists: tuple[Path, Path]) -> None:
     assert {each.id: each.how for each in found.seen} == {"copy": "exact", "darker": "near", "small": "near"}
     assert {Path(each.train).name for each in found.seen} == {"0.png", "1.png", "2.png"}
     assert (found.images, found.exact, found.near, found.same_id, found.clean) == (7, 1, 2, 0, 4)
-    assert found.unreadable == 2
+    assert found.without_look == 2
     assert found.compared == ("sha256", "look")
+
+
+def test_any_folder_of_images(lists: tuple[Path, Path], tmp_path: Path) -> None:
+    """A folder that is no data set is all of its images, by their paths in it; one without any is refused."""
+    train, test = (image_list(path.parent, "train") for path in lists)
+    assert {each.id for each in contamination([train], test).seen} == {"copy.png", "darker.jpg", "small.jpg"}
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no image is there"):
+        image_list(tmp_path / "empty", "train")
 
 
 def test_a_checkpoint_knows_bytes_alone(
