@@ -85,7 +85,7 @@ def reproduce(
     """
     from emovit_train.evaluation.predictors import PredictorOptions
     from emovit_train.reproduction.given import Given, read_pairs
-    from emovit_train.reproduction.recipe import changed, read_recipe, recipe_text, recipes
+    from emovit_train.reproduction.recipe_file import changed, read_recipe, recipe_text, recipes
     from emovit_train.reproduction.reproduce import reproduce as run
 
     if list_:

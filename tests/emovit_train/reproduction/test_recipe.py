@@ -9,7 +9,8 @@ import pytest
 from emogen.errors import InputError, UnknownNameError
 from emovit_train.evaluation.published import printed
 from emovit_train.reproduction.measures import MEASURES
-from emovit_train.reproduction.recipe import Recipe, changed, read_recipe, recipe_text, recipes
+from emovit_train.reproduction.recipe import Recipe
+from emovit_train.reproduction.recipe_file import changed, read_recipe, recipe_text, recipes
 from emovit_train.settings import TrainSettings
 
 PAPER = {

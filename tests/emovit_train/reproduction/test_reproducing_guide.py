@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from emovit_train.cli import app
 from emovit_train.evaluation.predictors import PREDICTORS
 from emovit_train.reproduction.measures import MEASURES
-from emovit_train.reproduction.recipe import Recipe, read_recipe, recipes
+from emovit_train.reproduction.recipe import Recipe
+from emovit_train.reproduction.recipe_file import read_recipe, recipes
 from tests.emovit_train.evaluation.datasets import dataset_layouts
 from tests.emovit_train.reproduction.worlds import instructions, paint
 

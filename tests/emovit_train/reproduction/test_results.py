@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emovit_train.reproduction.measures import ACCURACY, SENSITIVITY
-from emovit_train.reproduction.recipe import read_recipe
+from emovit_train.reproduction.recipe_file import read_recipe
 from emovit_train.reproduction.results import Cell, Results, with_means, with_printed
 
 
