@@ -12,6 +12,7 @@ from emogen.cli_batch import batch_app
 from emogen.cli_card import card
 from emogen.cli_dedup import dedup
 from emogen.cli_describe import describe
+from emogen.cli_doctor import doctor
 from emogen.cli_export import export
 from emogen.cli_generate import generate
 from emogen.cli_import import import_file
@@ -73,6 +74,7 @@ app.command()(report)
 app.command()(card)
 app.command()(validate)
 app.command("import")(import_file)
+app.command()(doctor)
 
 
 @setup_app.command("local")
