@@ -88,7 +88,7 @@ bench-exports: $(READY)
 	$(BIN)/python -m benchmarks.exports.measure
 
 bench-training: $(READY)
-	$(BIN)/python -m benchmarks.training.measure run --shape small --arms plain,single,ours,packed --images 24 --repeats 2
+	$(BIN)/python -m benchmarks.training.measure run --shape small --arms plain,single,ours --images 32 --repeats 2
 	$(BIN)/python -m benchmarks.training.measure run --shape tiny --arms plain,single,ours,packed --images 16
 	$(BIN)/python -m benchmarks.training.measure run --shape tiny-t5 --arms plain,single,ours --images 16
 
