@@ -159,18 +159,24 @@ class _Work:
         self, arm: Arm, part: DataPart, chosen: Chosen, subject: Predictor, folder: Path
     ) -> list[Prediction]:
         """Return the answers about images that were not trained on, under the names of this recipe."""
-        told = _instructions(self.recipe)
-        done = predict_chosen(subject, chosen, told, folder, speak=self.recipe.speak, rank=self.recipe.rank)
-        if done.failures:
-            self.missing[f"{len(done.failures)} answers of {arm.name} about {part.name}: run it again"] = None
-        memorised = {row.item_id for row in done.rows if row.group == MEMORISED}
+        rows: list[Prediction] = []
+        failures = 0
+        for place, told in _instructions(self.recipe, folder).items():
+            done = predict_chosen(
+                subject, chosen, told, place, speak=self.recipe.speak, rank=self.recipe.rank
+            )
+            rows += done.rows
+            failures += len(done.failures)
+        if failures:
+            self.missing[f"{failures} answers of {arm.name} about {part.name}: run it again"] = None
+        memorised = {row.item_id for row in rows if row.group == MEMORISED}
         if memorised:
             self.notes[
                 f"{part.name}: {len(memorised):,} of {len(chosen.records):,} images were trained on by {arm.name} "
                 "and are left out"
             ] = None
         names = {"model": arm.name, "group": HELD_OUT}
-        return [row.model_copy(update=names) for row in done.rows if row.group != MEMORISED]
+        return [row.model_copy(update=names) for row in rows if row.group != MEMORISED]
 
     def _measured(self, chosen: Chosen, rows: Sequence[Prediction]) -> Mapping[str, Value]:
         assert self.measure.of is not None
@@ -182,8 +188,10 @@ class _Work:
     ) -> Mapping[str, Value] | Missing:
         assert self.measure.asks is not None
         votes = self.given.data.get(self.recipe.votes or "")
+        # Such a measure asks in one way, the first.
+        place = next(iter(_instructions(self.recipe, folder)))
         tables = self.root / self.name
-        return self.measure.asks(Asking(arm.name, self.recipe, part, data, subject, folder, tables, votes))
+        return self.measure.asks(Asking(arm.name, self.recipe, part, data, subject, place, tables, votes))
 
     def _add(self, arm: Arm, part: DataPart, found: Mapping[str, Value] | Missing) -> None:
         """Add the cells of an arm and a data set, or what they lack."""
@@ -241,15 +249,18 @@ class _Work:
         )
 
 
-def _instructions(recipe: Recipe) -> list[Instruction]:
-    """Return the recipe's instructions, each in all of its orders."""
-    found = []
+def _instructions(recipe: Recipe, folder: Path) -> dict[Path, list[Instruction]]:
+    """Return folder → the recipe's instructions whose answers belong there, each in all of its orders.
+
+    Those in somebody's own words have folders of their own: under the same name, another recipe may say it otherwise.
+    """
+    found: dict[Path, list[Instruction]] = {}
     for wording in recipe.instructions:
-        text = wording.words()
-        one = (
-            own_instruction(wording.name, text, wording.answer)
-            if text
-            else read_instructions([wording.name])[0]
-        )
-        found += [one, *(one.shuffled(seed) for seed in recipe.orders)]
+        text, place = wording.words(), folder
+        if text:
+            one = own_instruction(wording.name, text, wording.answer)
+            place = folder.with_name(f"{folder.name}-{slug(one.name)}-{digest_of(one.identity)}")
+        else:
+            (one,) = read_instructions([wording.name])
+        found.setdefault(place, []).extend((one, *(one.shuffled(seed) for seed in recipe.orders)))
     return found

@@ -100,6 +100,12 @@ def test_an_experiment_goes_on_where_it_was(
         lists = [(line["test"], line["images"], line["exact"]) for line in csv.DictReader(file)]
     assert lists == [("mine in instructions", "4", "3"), ("other in instructions", "1", "0")]
 
+    # Other words under the same name are another instruction.
+    asked = [*words, "--model", f"base={checkpoint}", "--only", "as it is"]
+    for text in ("Which of {labels}?", "What of {labels}?"):
+        assert run(*asked, "--instruction", f"short={text}").exit_code == 0
+    assert len(list(out.rglob("predictions.jsonl"))) == 4 + 2 * 2
+
     # A setting of the command wins over the recipe's, and what was tuned otherwise stays.
     assert run(*words, "--train", "seed=2", "--only", "tuned").exit_code == 0
     assert len(list((out / "trained").iterdir())) == 2
