@@ -64,7 +64,10 @@ def load_complete(
     checkpoint: Any = type(model_class.__name__, (model_class,), passing)
     try:
         with quiet_loading():
-            model, info = checkpoint.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+            # Shapes that differ are told below, by name.
+            model, info = checkpoint.from_pretrained(
+                folder, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
+            )
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise InputError(
             f"the weights cannot be loaded: {shorten(error, 160)}", where=folder, remedy=remedy

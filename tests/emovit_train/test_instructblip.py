@@ -123,3 +123,14 @@ def test_images_must_be_square(tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="must be square"):
         read_preprocessing(tmp_path)
+
+
+def test_another_vocabulary_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    """Weights of another vocabulary than the configuration's are named, not filled with random numbers."""
+    folder = tmp_path / "other"
+    shutil.copytree(tiny_folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["vocab_size"] -= 1
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"of another shape: .*language_model\..*embed_tokens"):
+        assemble_tiny(folder)
