@@ -45,7 +45,7 @@ def card(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a dataset card for the Hugging Face Hub, with the run's own numbers."""
-    from emogen.atomic import write_text
+    from emogen.atomic import writable_folder, write_text
     from emogen.report.card import CardOptions, card_of
     from emogen.report.contamination import overlap_with
     from emogen.report.figures import figures_of
@@ -53,6 +53,10 @@ def card(
     from emogen.store import read_manifest
 
     place = out or run / "README.md"
+    if place.is_dir():
+        raise InputError("is a folder", where=place, remedy="Name a file.")
+    if out is not None:
+        writable_folder(out.parent)
     if place.exists() and not overwrite:
         raise InputError("is there already", where=place, remedy="Name another --out, or add --overwrite.")
     with progress("reading", None) as advance:

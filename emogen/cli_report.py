@@ -38,7 +38,7 @@ def report(
     folders = [run] if other is None else [run, other]
     place = out or run / ("report.html" if other is None else f"report-beside-{other.resolve().name}.html")
     if not as_json:
-        _refuse_place(place)
+        _refuse_place(place, run)
     runs, columns, figures = [], [], []
     for folder, name in zip(folders, _names(folders), strict=True):
         one, column, counts = _read(folder, name, seed)
@@ -79,10 +79,15 @@ def _names(folders: list[Path]) -> list[str]:
     return names
 
 
-def _refuse_place(place: Path) -> None:
-    """Refuse to replace a file that is no report."""
+def _refuse_place(place: Path, run: Path) -> None:
+    """Refuse to replace a file that is no report, or a place where none can be, before anything is read."""
+    from emogen.atomic import writable_folder
     from emogen.report.page import MARK
 
+    if place.is_dir():
+        raise InputError("is a folder", where=place, remedy="Name a file.")
+    if place.parent.resolve() != run.resolve():
+        writable_folder(place.parent)
     if place.is_file():
         with place.open("rb") as file:
             if file.read(len(MARK)) != MARK.encode():

@@ -106,10 +106,13 @@ def test_half_a_last_row_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_no_run(emogen: Emogen, tmp_path: Path) -> None:
-    """A folder without rows is refused with what to do."""
-    ran = emogen("card", tmp_path)
-    assert ran.code == 2
-    assert "is no run folder" in ran.err
+    """A folder without rows is refused with what to do; one that is not there is not made."""
+    for command in ("card", "report"):
+        for folder in (tmp_path, tmp_path / "none"):
+            ran = emogen(command, folder)
+            assert ran.code == 2
+            assert "is no run folder" in ran.err
+    assert not (tmp_path / "none").exists()
 
 
 def test_spread() -> None:
