@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from functools import lru_cache
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from emogen.checks import Answer, Example, Fault, Said, Score, words_of
 from emogen.checks.settings import SeedCopy
@@ -66,23 +67,38 @@ def _repeated(answer: Answer, length: int) -> Iterator[tuple[Said, list[Sequence
         words += [*turn.question.words, "", *turn.answer.words, ""]
         ends.append(len(words))
     is_repeated = bytearray(len(words))
-    for example in answer.examples:
-        for begin in _places(words, example, length):
-            is_repeated[begin : begin + length] = b"\1" * length
+    for begin in _places(words, _known(frozenset(answer.examples), length), length):
+        is_repeated[begin : begin + length] = b"\1" * length
     # Mostly there is none.
     stretches = [match.span() for match in _STRETCH.finditer(is_repeated)] if any(is_repeated) else []
     for number, spans in groupby(stretches, lambda span: bisect(ends, span[0])):
         yield answer.said[number], [words[begin:end] for begin, end in spans]
 
 
-def _places(words: Sequence[str], example: Example, length: int) -> Iterator[int]:
-    """Yield where runs of an example begin in these words."""
-    # Only where each of so many words in a row is one of the example's can there be a run, and that is rare.
-    is_known = bytes(map(example.words.__contains__, words))
+class _Known(NamedTuple):
+    """The words and the runs of several examples."""
+
+    words: Set[str]
+    runs: Set[tuple[str, ...]]
+
+
+@lru_cache(maxsize=256)
+def _known(examples: frozenset[Example], length: int) -> _Known:
+    # Together, so that an answer is gone through once, and not once for each example.
+    return _Known(
+        frozenset().union(*(example.words for example in examples)),
+        frozenset().union(*(example.runs(length) for example in examples)),
+    )
+
+
+def _places(words: Sequence[str], known: _Known, length: int) -> Iterator[int]:
+    """Yield where runs of examples begin in these words."""
+    # Only where each of so many words in a row is one of the examples' can there be a run, and that is rare.
+    is_known = bytes(map(known.words.__contains__, words))
     all_known = b"\1" * length
     begin = is_known.find(all_known)
     while begin >= 0:
-        if tuple(words[begin : begin + length]) in example.runs(length):
+        if tuple(words[begin : begin + length]) in known.runs:
             yield begin
         begin = is_known.find(all_known, begin + 1)
 

@@ -106,8 +106,11 @@ def _mentions(turn: Said, claimable: Phrases) -> Iterator[tuple[Mention, Text]]:
         yield mention, turn.answer
     # "Is there a dog?" "Yes." says that there is one.
     if turn.answer.lower.startswith("yes") and _IS_THERE.match(turn.question.lower):
-        text = Text(_ANY.sub("a", turn.question.lower))
-        for mention in mentions(text.words, vocabulary().claims(frozenset(text.words))):
+        text = turn.question
+        if _ANY.search(text.lower):
+            text = Text(_ANY.sub("a", text.lower))
+            claimable = vocabulary().claims(frozenset(text.words))
+        for mention in mentions(text.words, claimable):
             yield mention, text
 
 

@@ -94,10 +94,9 @@ class Vocabulary:
         """Return the values that a text, a caption say, supports."""
         words = words_of(text.lower())
         found: set[str] = set()
-        for first, started in self._made_of(frozenset(words), self._shows).items():
-            places = [place for place, word in enumerate(words) if word == first]
+        for started in self._made_of(frozenset(words), self._shows).values():
             for phrase in started:
-                if any(phrase.end(words, begin) for begin in places):
+                if len(phrase.words) == 1 or _stands_in(words, phrase):
                     found |= phrase.shows
         return frozenset(found)
 
@@ -117,6 +116,10 @@ class Vocabulary:
         self._shows[first] = _Start.of(phrase for phrase in phrases if phrase.shows)
 
 
+def _stands_in(words: Sequence[str], phrase: Phrase) -> bool:
+    return any(word == phrase.words[0] and phrase.end(words, begin) for begin, word in enumerate(words))
+
+
 def mentions(words: Sequence[str], claims: Phrases) -> Iterator[Mention]:
     """Yield what a text may claim, the longest phrase at each place.
 
@@ -128,8 +131,13 @@ def mentions(words: Sequence[str], claims: Phrases) -> Iterator[Mention]:
     for begin in [place for place, word in enumerate(words) if word in claims] if claims else ():
         if begin < free:
             continue
+        following = words[begin + 1] if begin + 1 < len(words) else ""
         for phrase in claims[words[begin]]:
-            end = phrase.end(words, begin) if len(phrase.words) > 1 else begin + 1
+            end = begin + 1
+            if len(phrase.words) > 1:
+                # Mostly the very next word says that it is another phrase.
+                is_other = not phrase.gap and phrase.words[1] != following
+                end = 0 if is_other else phrase.end(words, begin)
             if end:
                 # What an action is done with is looked at, too.
                 free = begin + 1 if phrase.gap else end
