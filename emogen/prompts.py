@@ -24,6 +24,7 @@ import jinja2.runtime
 import jinja2.sandbox
 
 from emogen.errors import InputError, shorten
+from emogen.flat_template import flattened
 from emogen.guides import GuideRenderer
 from emogen.own_files import refuse_unknown_blocks
 from emogen.resources import bundled_dir, search_path, sha256_text
@@ -159,6 +160,11 @@ class PromptRenderer:
         self._stateful: set[str] = set()
         self._templates: dict[str, jinja2.Template] = {}
 
+    @property
+    def _is_own(self) -> bool:
+        """Whether all templates are our own."""
+        return self._template_folders == [bundled_dir("templates")]
+
     @cached_property
     def _environment(self) -> jinja2.Environment:
         bundled = jinja2.FileSystemLoader(bundled_dir("templates"))
@@ -166,8 +172,7 @@ class PromptRenderer:
             [jinja2.PrefixLoader({"bundled": bundled}), jinja2.FileSystemLoader(self._template_folders)]
         )
         # What a user wrote is sandboxed; for our own templates the sandbox would only cost half of the rendering.
-        own = self._template_folders == [bundled_dir("templates")]
-        kind = jinja2.Environment if own else jinja2.sandbox.ImmutableSandboxedEnvironment
+        kind = jinja2.Environment if self._is_own else jinja2.sandbox.ImmutableSandboxedEnvironment
         environment = kind(
             loader=loader,
             undefined=jinja2.StrictUndefined,
@@ -203,15 +208,17 @@ class PromptRenderer:
         """Return a compiled template; a name behind REST is that template without its opening."""
         if name not in self._templates:
             whole = name.removeprefix(REST)
-            if name == whole:
-                template = self._environment.get_template(name)
-            else:
-                source = f'{{% extends "{whole}" %}}{{% block opening %}}{{% endblock %}}'
-                template = self._environment.from_string(source)
+            template = self._environment.get_template(name) if name == whole else self._rest(whole)
             # Jinja copies them for each rendering, and copying its chain of mappings takes longer than our messages.
             template.globals = dict(template.globals)
             self._templates[name] = template
         return self._templates[name]
+
+    def _rest(self, name: str) -> jinja2.Template:
+        # A user's errors are to be told by the places in the files, and blocks may lean on how Jinja goes through them.
+        flat = flattened(self._environment, name, without="opening") if self._is_own else None
+        source = f'{{% extends "{name}" %}}{{% block opening %}}{{% endblock %}}'
+        return flat or self._environment.from_string(source)
 
     def _source(self, name: str) -> tuple[str, str | None]:
         """Return a template's text and its file."""

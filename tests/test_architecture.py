@@ -39,7 +39,7 @@ PICTURE = [
     {"image_file", "seeds", "hub_model", "machine"},
     {"resources", "registry", "terminal"},
     {"schemas"},
-    {"labels", "protocol", "atomic", "event_loop", "lock", "revision", "config_file"},
+    {"labels", "protocol", "atomic", "event_loop", "flat_template", "lock", "revision", "config_file"},
     {"errors"},
 ]
 FOR_TRAINING = {
