@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["run"]
 
+T = TypeVar("T")
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run to the end, as `asyncio.run`; an interrupt cancels it and is raised once it has cleaned up.
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, as `asyncio.run`, and return the result; an interrupt cancels it, and is raised once it is clean.
 
     uvloop is a dependency of this program wherever it exists: not for Windows.
     """
     if find_spec("uvloop") is None:
-        asyncio.run(main)
-        return
+        return asyncio.run(main)
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main)
+        return runner.run(main)

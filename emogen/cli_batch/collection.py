@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from emogen.batch.collecting import Collection, collect
@@ -13,6 +12,7 @@ from emogen.batch.submitting import recover
 from emogen.cli_batch.looking import SHOWN_LINES, show_look
 from emogen.cli_batch.opened import backend_for, looks, plans_of, rows_of, terms_of
 from emogen.errors import CheckFailedError, InputError, UnfinishedError
+from emogen.event_loop import run as run_to_end
 from emogen.journal import Journal
 from emogen.lock import locked
 from emogen.manifest import manifest_of
@@ -33,7 +33,7 @@ def fetch(run: Path) -> None:
             show_look(batch, seen)
             if seen.ended:
                 remote = remotes.of(batch.terms)
-                _show_collection(asyncio.run(collect(batch, seen, plans, journal, remote)))
+                _show_collection(run_to_end(collect(batch, seen, plans, journal, remote)))
 
 
 def _show_collection(collection: Collection) -> None:

@@ -21,6 +21,7 @@ def test_it_is_uvloop_s_where_there_is_one() -> None:
 
     event_loop.run(note())
     asyncio.run(note())
+    assert event_loop.run(asyncio.sleep(0, "done")) == "done"
     assert [isinstance(loop, uvloop.Loop) for loop in loops] == [True, False]
 
 
