@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -16,7 +18,7 @@ from emogen.checks.refusal import refusal_in
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
 from emogen.prompts import Context
-from emogen.resources import sha256_text
+from emogen.resources import with_lengths
 from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample
 from emogen.seeds import Seed
 from emogen.sight import UNREADABLE_IMAGE, Sight
@@ -214,9 +216,17 @@ def provenance_after(before: Provenance, answer: Answered, revision: int, cost: 
 
 def prompt_sha256(prompt: Prompt) -> str:
     """Return the hash of what the model is asked: messages, images, the answer's schema and the guide."""
-    messages = (part for message in prompt.messages for part in (message.role, message.content))
+    messages = [part for message in prompt.messages for part in (message.role, message.content)]
     guide = [[turn.question, *turn.openings] for turn in prompt.guide]
     rest: list[Any] = [prompt.answer_schema, guide]
     if prompt.images:
         rest.append([image.seen.model_dump() for image in prompt.images])
-    return sha256_text(*messages, orjson.dumps(rest).decode())
+    hashed = _hash_of(tuple(messages[:-1])).copy()
+    hashed.update(with_lengths([*messages[-1:], orjson.dumps(rest).decode()]))
+    return hashed.hexdigest()
+
+
+@lru_cache(maxsize=128)
+def _hash_of(opening: tuple[str, ...]) -> hashlib._Hash:
+    """Return the hash of a prompt as far as it is the same for many records: the most of it by far."""
+    return hashlib.sha256(with_lengths(opening))

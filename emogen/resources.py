@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "local_model_file",
     "search_path",
     "sha256_text",
+    "with_lengths",
 ]
 
 EMBEDDING_WEIGHTS: Final = "model.safetensors"
@@ -110,7 +112,10 @@ def embedding_model_folder() -> Path:
 
 def sha256_text(*parts: str) -> str:
     """Return the SHA-256 of the parts, each preceded by its length so that no two lists collide."""
+    return hashlib.sha256(with_lengths(parts)).hexdigest()
+
+
+def with_lengths(parts: Iterable[str]) -> bytes:
+    """Return the bytes of texts, each preceded by its length: what `sha256_text` hashes, whole or piece by piece."""
     raw = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return hashlib.sha256(
-        b"".join([piece for one in raw for piece in (len(one).to_bytes(8), one)])
-    ).hexdigest()
+    return b"".join([piece for one in raw for piece in (len(one).to_bytes(8), one)])

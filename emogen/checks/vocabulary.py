@@ -65,7 +65,8 @@ class _Start(NamedTuple):
         """Return the phrases that are made of these words alone, the longest first."""
         if self.words.isdisjoint(words):
             return self.alone
-        return (*(phrase for rest, phrase in self.longer if rest <= words), *self.alone)
+        longer = [phrase for rest, phrase in self.longer if rest <= words]
+        return [*longer, *self.alone] if longer else self.alone
 
 
 # First word → phrases, the longest first.

@@ -96,16 +96,22 @@ def _repaired(body: str) -> Any | None:
         return None
 
 
-def json_pairs(value: object, *, advanced: bool = False, depth: int = MAX_DEPTH) -> Iterator[Pair]:
-    """Yield the question-answer pairs anywhere in a JSON value, in order, whatever holds them.
+def json_pairs(value: object, *, advanced: bool = False) -> list[Pair]:
+    """Return the question-answer pairs anywhere in a JSON value, in order, whatever holds them.
 
     A pair counts as advanced where its own `kind` or `type`, or a key above it, says so.
     """
+    pairs: list[Pair] = []
+    _find_pairs(value, advanced, MAX_DEPTH, pairs)
+    return pairs
+
+
+def _find_pairs(value: object, advanced: bool, depth: int, pairs: list[Pair]) -> None:
     if not depth:
         return
     if isinstance(value, list):
         for item in value:
-            yield from json_pairs(item, advanced=advanced, depth=depth - 1)
+            _find_pairs(item, advanced, depth - 1, pairs)
     elif isinstance(value, dict):
         fields, marked = value, advanced
         if not value.keys() <= _ASKED_FOR:
@@ -114,10 +120,12 @@ def json_pairs(value: object, *, advanced: bool = False, depth: int = MAX_DEPTH)
             marked = advanced or bool(_ADVANCED.search(said))
         pair = _pair(fields, marked)
         if pair:
-            yield pair
+            pairs.append(pair)
             return
         for key, held in fields.items():
-            yield from json_pairs(held, advanced=advanced or bool(_ADVANCED.search(key)), depth=depth - 1)
+            # Text holds no pairs.
+            if not isinstance(held, str):
+                _find_pairs(held, advanced or bool(_ADVANCED.search(key)), depth - 1, pairs)
 
 
 def _pair(fields: dict[str, Any], advanced: bool) -> Pair | None:

@@ -60,7 +60,7 @@ class Conversation:
         """Read three turns from JSON or from "Question: / Answer:" text."""
         text = well_formed(text)
         value = load_json(text)
-        pairs = list(json_pairs(value)) or read_pairs(text)
+        pairs = json_pairs(value) or read_pairs(text)
         if len(pairs) == len(KINDS):
             return _turns(pairs)
         problem = _problem(value)

@@ -48,7 +48,7 @@ class Reasoning:
         """Read one turn from JSON or from "Question: / Answer:" text."""
         text = well_formed(text)
         value = load_json(text)
-        pairs = list(json_pairs(value)) or read_pairs(text)
+        pairs = json_pairs(value) or read_pairs(text)
         if len(pairs) == 1:
             return (Turn(question=pairs[0].question, answer=pairs[0].answer, kind="reasoning"),)
         if pairs:
