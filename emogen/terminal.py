@@ -109,7 +109,7 @@ def progress(description: str, total: int | None) -> Iterator[Advance]:
 
 @contextmanager
 def _bar(description: str, total: int | None) -> Iterator[Advance]:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
@@ -121,11 +121,21 @@ def _bar(description: str, total: int | None) -> Iterator[Advance]:
         Remaining(),
         TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=total, note="")
+    done, last_note = 0, ""
+
+    class Bar(Progress):
+        def get_renderables(self) -> Iterable[RenderableType]:
+            # It is drawn ten times a second; to tell it of each row would cost ten times as much as to count them.
+            for task in self.task_ids:
+                self.update(task, completed=done, note=shown(last_note))
+            return super().get_renderables()
+
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        bar.add_task(description, total=total, note="")
 
         def advance(step: int = 1, *, note: str = "") -> None:
-            bar.update(task, advance=step, note=shown(note))
+            nonlocal done, last_note
+            done, last_note = done + step, note
 
         yield advance
 
