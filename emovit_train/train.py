@@ -18,6 +18,7 @@ from emogen.lock import locked
 from emogen.registry import require
 from emogen.terminal import progress
 from emovit_train.checkpoint import CONFIG, save_checkpoint
+from emovit_train.compiling import require_compiler
 from emovit_train.curve import CURVE, draw_curve
 from emovit_train.features import PoolFeatures
 from emovit_train.fingerprint import sha256_tensors
@@ -74,6 +75,8 @@ def train(
     """
     require("matplotlib", extra="train", purpose="The loss curve")
     with open_ranks(settings.device) as ranks, _alone(out, ranks):
+        if settings.compile and ranks.device.type == "cpu":
+            require_compiler()
         state = _interrupted(out, overwrite=overwrite, resume=resume)
         return _train(data, out, settings, images, ranks, state)
 
