@@ -114,9 +114,19 @@ def add_samples(index: sqlite3.Connection, fields: list[object]) -> None:
 
     One statement for all takes half the time of one for each.
     """
+    if not fields:
+        return
     rows = ", ".join(["(?, ?, ?, ?, ?, ?)"] * (len(fields) // FIELDS))
-    if rows:
-        index.execute(f"INSERT INTO sample VALUES {rows}", fields)
+    statement = f"INSERT INTO sample VALUES {rows}"
+    try:
+        index.execute(statement, fields)
+    except UnicodeEncodeError:
+        # Half a surrogate pair: no JSON can hold it, so the sample has no rows, and only its image counts.
+        index.execute(statement, [_storable(field) for field in fields])
+
+
+def _storable(field: object) -> object:
+    return field.encode("utf-8", "backslashreplace").decode() if isinstance(field, str) else field
 
 
 def find_clashes(index: sqlite3.Connection) -> None:
