@@ -87,7 +87,7 @@ def slim(result: dict[str, Any]) -> dict[str, Any]:
             row["provenance"].pop("latency_s")
     kept["run"].pop("created")
     for scores in (kept["tuned"], kept["untuned"]):
-        del scores["checkpoint"], scores["data"]
+        del scores["predictor"]
     return kept
 
 
