@@ -20,6 +20,7 @@ __all__ = [
     "EXPORTERS",
     "Example",
     "Exporter",
+    "FileLayout",
     "Images",
     "Layout",
     "Part",
@@ -145,10 +146,6 @@ class Layout(ABC):
         """Open the part of one split in the folder of an export."""
 
     @abstractmethod
-    def single(self, file: Path) -> Part:
-        """Open the only part of an export that is one file; not asked where `always_folder`."""
-
-    @abstractmethod
     def finish(self, folder: Path, rows: Mapping[str, int]) -> None:
         """Write what stands beside the parts; `rows` counts those of each split."""
 
@@ -159,6 +156,14 @@ class Layout(ABC):
         Raises:
             InputError: it cannot be read; with the place where the fault is.
         """
+
+
+class FileLayout(Layout):
+    """Rows that may lie in one file: every layout that is not `always_folder`."""
+
+    @abstractmethod
+    def single(self, file: Path) -> Part:
+        """Open the only part of an export that is one file."""
 
 
 class Exporter(Protocol):

@@ -39,10 +39,6 @@ class _Folders(Layout):
         (folder / split).mkdir()
         return JsonLinesPart(folder / split / METADATA)
 
-    def single(self, file: Path) -> JsonLinesPart:
-        """Never asked: the images need a folder."""
-        raise NotImplementedError
-
     def finish(self, folder: Path, rows: Mapping[str, int]) -> None:
         """Write the data set card that says where each split lies."""
         splits = [

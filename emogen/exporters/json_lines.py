@@ -10,7 +10,7 @@ from types import TracebackType
 import orjson
 
 from emogen.errors import InputError
-from emogen.exporters import Layout, PlacedRow
+from emogen.exporters import FileLayout, PlacedRow
 from emogen.exporters.parts import part_files
 
 __all__ = ["JsonLines", "JsonLinesPart", "read_json_lines"]
@@ -38,7 +38,7 @@ class JsonLinesPart:
 
 
 @dataclass(frozen=True)
-class JsonLines(Layout):
+class JsonLines(FileLayout):
     """One file, or a folder of `train.jsonl`, `val.jsonl` and `test.jsonl` with the images in `images/`."""
 
     def part(self, folder: Path, split: str, shard_bytes: int) -> JsonLinesPart:

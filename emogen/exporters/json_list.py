@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from emogen.errors import InputError, shorten
-from emogen.exporters import Layout, PlacedRow
+from emogen.exporters import FileLayout, PlacedRow
 from emogen.exporters.parts import part_files
 
 __all__ = ["JsonList", "JsonListPart", "read_json_list"]
@@ -45,7 +45,7 @@ class JsonListPart:
 
 
 @dataclass(frozen=True)
-class JsonList(Layout):
+class JsonList(FileLayout):
     """One file, or a folder of `train.json`, `val.json` and `test.json` with the images in `images/`."""
 
     def part(self, folder: Path, split: str, shard_bytes: int) -> JsonListPart:

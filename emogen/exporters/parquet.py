@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from emogen.exporters import Example, Layout, PlacedRow, Problem, Row, Turns
+from emogen.exporters import Example, FileLayout, Layout, PlacedRow, Problem, Row, Turns
 from emogen.exporters.conversations import not_an_object
 from emogen.exporters.flat import check_flat, flat_row
 from emogen.exporters.images import check_image
@@ -24,7 +24,7 @@ __all__ = ["Parquet"]
 
 
 @dataclass(frozen=True)
-class _Files(Layout):
+class _Files(FileLayout):
     def part(self, folder: Path, split: str, shard_bytes: int) -> ParquetPart:
         """Open the shards of one split."""
         return ParquetPart.shards(folder, split, shard_bytes)

@@ -37,10 +37,6 @@ class _Shards(Layout):
         """Open the shards of one split."""
         return TarShards(folder, split, shard_bytes)
 
-    def single(self, file: Path) -> TarShards:
-        """Never asked: there may be several shards."""
-        raise NotImplementedError
-
     def finish(self, folder: Path, rows: Mapping[str, int]) -> None:
         """Write nothing: a reader is told how many shards there are."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from emogen.errors import shorten
-from emogen.exporters import Exporter, Part, Problem
+from emogen.exporters import Exporter, FileLayout, Part, Problem
 from emogen.exporters.form import Form
 from emogen.exporters.index import Entry, values_met_twice
 from emogen.exporters.left_out import LeftOut
@@ -90,6 +90,7 @@ class Writing:
         layout = self.exporter.layout
         if self.form.folder:
             return layout.part(work, split, self.options.shard_bytes)
+        assert isinstance(layout, FileLayout), "the others are always a folder"
         return layout.single(work)
 
 
