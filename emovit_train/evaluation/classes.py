@@ -6,27 +6,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from emogen.registry import require
 from emovit_train.evaluation.answers import UNKNOWN
-from emovit_train.evaluation.grouping import Key, grouped
+from emovit_train.evaluation.grouping import Key, OfImages, grouped
 from emovit_train.evaluation.predictions import Prediction
 
 __all__ = ["ClassScore", "Confusion", "class_scores", "confusions"]
 
 
-class ClassScore(BaseModel):
+class ClassScore(OfImages):
     """How well one label was found; shares are 0 to 1, and 0 where nothing was said or true.
 
     Attributes:
-        dataset: See `Key`, as for the next six.
-        group: `memorised` is no test.
-        model: Which model.
-        instruction: Which instruction.
-        order: Which order of the options.
-        reading: strict, lenient, sum or mean.
-        stratum: Which part of the images.
         label: The label.
         n: Images that have it.
         said: Answers that say it.
@@ -35,15 +26,6 @@ class ClassScore(BaseModel):
         f1: The harmonic mean of both.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str
-    group: str
-    model: str
-    instruction: str
-    order: int | None = None
-    reading: str
-    stratum: str = ""
     label: str
     n: int
     said: int

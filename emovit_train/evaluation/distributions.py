@@ -6,39 +6,26 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from emogen.errors import InputError
 from emogen.registry import require
+from emovit_train.evaluation.grouping import OfPredictions
 from emovit_train.evaluation.predictions import Prediction
 
 __all__ = ["DistributionScore", "distribution_scores", "divergence"]
 
 
-class DistributionScore(BaseModel):
+class DistributionScore(OfPredictions):
     """Kullback-Leibler divergence of a model's label probabilities from people's votes, in nats; 0 is equal.
 
+    Its `reading` is sum or mean: which scores were made into probabilities, by a softmax over the options.
+
     Attributes:
-        dataset: See `Prediction`, as for the next three.
-        group: `memorised` is no test.
-        model: Which model.
-        instruction: Which instruction.
-        order: Which order of the options.
-        reading: sum or mean: which scores were made into probabilities, by a softmax over the options.
         n: Images with votes; those whose votes tie are among them.
         kl: Mean over the images.
         uniform: Baseline: that of equal probabilities.
         mean_votes: Baseline: that of the mean votes of these very images, the best that is blind to them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str
-    group: str
-    model: str
-    instruction: str
-    order: int | None = None
-    reading: str
     n: int
     kl: float
     uniform: float
@@ -102,7 +89,7 @@ def _votes(row: Prediction) -> Mapping[str, float]:
 
 def _scores(row: Prediction, way: str) -> Mapping[str, float]:
     assert row.ranking is not None
-    return row.ranking.sums if way == "sum" else row.ranking.means
+    return row.ranking.by(way)
 
 
 def _of_mean_votes(rows: Sequence[Prediction]) -> float:

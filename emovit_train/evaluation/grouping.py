@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from emogen.errors import InputError
 from emovit_train.evaluation.predictions import Prediction
 
-__all__ = ["Key", "Rows", "grouped", "units_of", "with_strata"]
+__all__ = ["Key", "OfImages", "OfPredictions", "Rows", "grouped", "units_of", "with_strata"]
 
 Rows = dict[str, Prediction]
 
@@ -37,6 +39,38 @@ class Key:
     order: int | None
     reading: str
     stratum: str
+
+
+class OfPredictions(BaseModel):
+    """A row of a table about predictions that have this in common.
+
+    Attributes:
+        dataset: See `Key`, as for the next five.
+        group: `memorised` is no test.
+        model: Which model.
+        instruction: Which instruction.
+        order: Which order of the options.
+        reading: strict, lenient, sum or mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    group: str
+    model: str
+    instruction: str
+    order: int | None = None
+    reading: str
+
+
+class OfImages(OfPredictions):
+    """The same where parts of the images may be told apart.
+
+    Attributes:
+        stratum: Which part of the images.
+    """
+
+    stratum: str = ""
 
 
 def grouped(rows: Iterable[Prediction], by: Sequence[str] = ()) -> dict[Key, Rows]:

@@ -23,6 +23,10 @@ class Ranking(_Frozen):
     sums: dict[str, float]
     means: dict[str, float]
 
+    def by(self, way: str) -> Mapping[str, float]:
+        """Return the scores of one way of reading: `sum` or `mean`."""
+        return self.sums if way == "sum" else self.means
+
 
 class Prediction(_Frozen):
     """What a model said about one image under one instruction.

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from math import exp
 
-from pydantic import BaseModel, ConfigDict
-
 from emovit_train.evaluation.answers import UNKNOWN
-from emovit_train.evaluation.grouping import Key, grouped, units_of
+from emovit_train.evaluation.grouping import Key, OfImages, grouped, units_of
 from emovit_train.evaluation.metrics import accuracy, macro_f1, majority_share
 from emovit_train.evaluation.predictions import Prediction, Ranking
 from emovit_train.evaluation.statistics import calibration_error, interval
@@ -17,17 +15,10 @@ from emovit_train.evaluation.statistics import calibration_error, interval
 __all__ = ["Score", "score"]
 
 
-class Score(BaseModel):
+class Score(OfImages):
     """How well one model answered; shares are 0 to 1.
 
     Attributes:
-        dataset: See `Key`, as for the next six.
-        group: `memorised` is no test.
-        model: Which model.
-        instruction: Which instruction.
-        order: Which order of the options.
-        reading: strict, lenient, sum or mean.
-        stratum: Which part of the images.
         n: Images with a label.
         accuracy: Share of right labels; `unknown` is wrong.
         low: Lower end of its 95% bootstrap interval.
@@ -40,15 +31,6 @@ class Score(BaseModel):
         units: Units that the interval resamples, where they are not the images.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str
-    group: str
-    model: str
-    instruction: str
-    order: int | None = None
-    reading: str
-    stratum: str = ""
     n: int
     accuracy: float
     low: float
@@ -101,6 +83,6 @@ def _score(key: Key, rows: Sequence[Prediction], unit: str | None) -> Score:
 
 def _confidence(ranking: Ranking, way: str) -> float:
     """Return the chosen label's share of the candidates' probability."""
-    scores = ranking.sums if way == "sum" else ranking.means
+    scores = ranking.by(way)
     highest = max(scores.values())
     return 1 / sum(exp(value - highest) for value in scores.values())
