@@ -9,6 +9,7 @@ import typer
 
 from emogen.errors import InputError
 from emogen.terminal import Version, run_app
+from emovit_train.cli_asking import Decoding, Device, MaxNewTokens
 from emovit_train.cli_contamination import contamination
 from emovit_train.cli_datasets import datasets
 from emovit_train.cli_evaluate import evaluate
@@ -36,8 +37,6 @@ app = typer.Typer(
 app.add_typer(datasets)
 app.add_typer(humour)
 
-Device = Annotated[str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, or cuda.")]
-
 
 @app.callback()
 def program(version: Version = False) -> None:
@@ -63,12 +62,8 @@ def predict(
     context: Annotated[
         str | None, typer.Option(help="The photographs' caption, for a model that was tuned with captions.")
     ] = None,
-    decoding: Annotated[
-        str, typer.Option(help="How answers are made: greedy, or as the references do: emovit, lavis.")
-    ] = "greedy",
-    max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Longest answer, in tokens. Default: that of DECODING.")
-    ] = None,
+    decoding: Decoding = "greedy",
+    max_new_tokens: MaxNewTokens = None,
     batch_size: Annotated[
         int,
         typer.Option(min=1, help="Photographs at once; above 1, answers may depend on their company."),

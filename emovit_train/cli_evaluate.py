@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from emogen.errors import InputError, UnfinishedError
+from emovit_train.cli_asking import ANSWERS, BaseUrl, Decoding, Device, MaxCost, MaxNewTokens, who
 
-__all__ = ["ANSWERS", "evaluate", "who"]
-
-# Every answer of a model behind an API, so that none is paid for twice.
-ANSWERS: Final = "answers.sqlite"
+__all__ = ["evaluate"]
 
 
 def evaluate(
@@ -76,12 +74,8 @@ def evaluate(
     ranking: Annotated[
         bool, typer.Option(help="Rank the labels by log-probability, where the model can.")
     ] = True,
-    decoding: Annotated[
-        str, typer.Option(help="How answers are made: greedy, or as the references do: emovit, lavis.")
-    ] = "greedy",
-    max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Longest answer, in tokens. Default: that of DECODING.")
-    ] = None,
+    decoding: Decoding = "greedy",
+    max_new_tokens: MaxNewTokens = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
     dtype: Annotated[
         str,
@@ -89,21 +83,15 @@ def evaluate(
             help="Number format of MODEL's weights: float32, float16, bfloat16, or auto, which is float32 on a CPU."
         ),
     ] = "auto",
-    device: Annotated[
-        str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, or cuda.")
-    ] = "auto",
-    max_cost: Annotated[
-        float | None, typer.Option(min=0, help="BACKEND: stop before more than this is spent.")
-    ] = None,
+    device: Device = "auto",
+    max_cost: MaxCost = None,
     prices: Annotated[
         Path | None, typer.Option(help="BACKEND: a price table that goes before the bundled one.")
     ] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0, max=2, help="BACKEND: sampling temperature. Default: its own.")
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="BACKEND: OpenAI-compatible server, up to and including /v1.")
-    ] = None,
+    base_url: BaseUrl = None,
     api_key_env: Annotated[
         str | None, typer.Option(help="BACKEND: environment variable that holds the key.")
     ] = None,
@@ -134,7 +122,7 @@ def evaluate(
     from emovit_train.evaluation.items import choose_images
     from emovit_train.evaluation.predictors import PredictorOptions, open_predictor
 
-    kind, name = who(checkpoint=checkpoint, model=model, backend=backend)
+    kind, name = who("evaluate", checkpoint=checkpoint, model=model, backend=backend)
     if untuned and checkpoint is None:
         raise InputError(
             "only a checkpoint of ours has a state before tuning", where="--untuned", remedy="Leave it out."
@@ -177,23 +165,6 @@ def evaluate(
             where=folder,
             remedy="Run the same command again.",
         )
-
-
-def who(**named: object) -> tuple[str, str]:
-    """Return the kind of predictor and what names it.
-
-    Raises:
-        InputError: it is not exactly one.
-    """
-    given = {kind: str(name) for kind, name in named.items() if name is not None}
-    if len(given) == 1:
-        return next(iter(given.items()))
-    options = [f"--{kind}" for kind in given or named]
-    raise InputError(
-        f"{' and '.join(options)} are given" if given else "nobody is asked",
-        where="evaluate",
-        remedy=f"Give exactly one: {', '.join(f'--{kind}' for kind in named)}.",
-    )
 
 
 def _default_out(checkpoint: Path | None, *, untuned: bool) -> Path:

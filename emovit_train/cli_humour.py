@@ -9,7 +9,7 @@ import typer
 
 from emogen.errors import UnfinishedError
 from emogen.terminal import say
-from emovit_train.cli_evaluate import ANSWERS, who
+from emovit_train.cli_asking import ANSWERS, BaseUrl, Device, MaxCost, who
 
 __all__ = ["humour"]
 
@@ -44,15 +44,9 @@ def write(
     ] = "greedy",
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest caption, in tokens.")] = 64,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
-    device: Annotated[
-        str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, or cuda.")
-    ] = "auto",
-    max_cost: Annotated[
-        float | None, typer.Option(min=0, help="BACKEND: stop before more than this is spent.")
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="BACKEND: OpenAI-compatible server, up to and including /v1.")
-    ] = None,
+    device: Device = "auto",
+    max_cost: MaxCost = None,
+    base_url: BaseUrl = None,
     overwrite: Annotated[
         bool,
         typer.Option(help="Throw away the captions in OUT; what a BACKEND answered stays in its journal."),
@@ -63,7 +57,7 @@ def write(
     from emovit_train.evaluation.predictors import PredictorOptions, open_predictor
     from emovit_train.humour.captions import captioned_images, write_captions
 
-    kind, name = who(checkpoint=checkpoint, model=model, backend=backend)
+    kind, name = who("humour write", checkpoint=checkpoint, model=model, backend=backend)
     wire = {"base_url": base_url, "max_tokens": max_new_tokens}
     options = PredictorOptions(
         device=device,
