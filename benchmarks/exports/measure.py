@@ -5,7 +5,6 @@ python -m benchmarks.exports.measure
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 from dataclasses import asdict
@@ -16,8 +15,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from benchmarks.exports.data import write_samples
-from benchmarks.generation.children import Took, measured
+from benchmarks.generation.children import Took, finished
 from benchmarks.generation.machine import machine
+from benchmarks.result_files import write_results
 
 __all__ = ["BARE", "COMMANDS", "markdown", "measure"]
 
@@ -49,10 +49,7 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=work) as folder:
         result = measure(Path(folder), samples, repeats)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (out / "results.md").write_text(markdown(result), encoding="utf-8")
-    typer.echo(markdown(result))
+    typer.echo(write_results(out, result, markdown))
 
 
 def measure(folder: Path, samples: int, repeats: int) -> dict[str, Any]:
@@ -77,10 +74,7 @@ def _run(name: str, samples: Path, out: Path) -> Took:
         words = COMMANDS[name]
         command = [str(EMOGEN), "export", str(samples), *words, "--out", str(out), "--overwrite"]
     log = out.with_name("log")
-    took = measured(command, log, LIMIT_S)
-    if took.exit_code:
-        raise RuntimeError(f"{' '.join(command)}: {log.read_text(encoding='utf-8')[-500:]}")
-    return took
+    return finished(command, log, LIMIT_S)
 
 
 def markdown(result: dict[str, Any]) -> str:

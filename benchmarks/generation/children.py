@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 from benchmarks.generation import meter
 
-__all__ = ["ROOT", "Stub", "Took", "bare_command", "emogen_command", "environment", "measured", "stub"]
+__all__ = ["ROOT", "Stub", "Took", "bare_command", "emogen_command", "environment", "finished", "measured", "stub"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ANSWER_TIMEOUT_S: Final = 30.0
@@ -101,3 +101,15 @@ def measured(command: list[str], log: Path, limit_s: float) -> Took:
         [*around, *command], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, check=True
     )
     return Took(**json.loads(done.stdout))
+
+
+def finished(command: list[str], log: Path, limit_s: float) -> Took:
+    """Do as `measured`.
+
+    Raises:
+        RuntimeError: the command failed; with the end of what it said.
+    """
+    took = measured(command, log, limit_s)
+    if took.exit_code:
+        raise RuntimeError(f"{' '.join(command)}: {log.read_text(encoding='utf-8')[-500:]}")
+    return took

@@ -6,7 +6,6 @@ python -m benchmarks.generation.measure cpu --out runs/try
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from benchmarks.generation.fault_parts import faulty_server, full_server
 from benchmarks.generation.kill_part import kills
 from benchmarks.generation.machine import machine
 from benchmarks.generation.report import markdown
+from benchmarks.result_files import write_part
 
 HERE: Final = Path(__file__).resolve().parent
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -140,12 +140,7 @@ def _measure(
         bench.template()
         settings = {"in_flight": in_flight, "latency_ms": latency_ms, "seed": seed}
         found = {"machine": about, "settings": settings, **part(bench)}
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "results.json"
-    result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"parts": {}}
-    result["parts"][name] = found
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / "results.md").write_text(markdown(result), encoding="utf-8")
+    write_part(out, name, found, markdown)
 
 
 if __name__ == "__main__":

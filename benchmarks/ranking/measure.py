@@ -12,7 +12,6 @@ python -m benchmarks.ranking.measure
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from benchmarks.generation.machine import machine
+from benchmarks.result_files import write_results
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,10 +65,7 @@ def run(
             repeats,
         ),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (out / "results.md").write_text(markdown(result), encoding="utf-8")
-    typer.echo(markdown(result))
+    typer.echo(write_results(out, result, markdown))
 
 
 def ways(

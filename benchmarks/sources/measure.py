@@ -15,8 +15,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks.generation.children import ROOT, Took, environment, measured
+from benchmarks.generation.children import ROOT, Took, environment, finished
 from benchmarks.generation.machine import machine
+from benchmarks.result_files import write_results
 from benchmarks.sources.data import captions, emoset, images, parquet
 
 HERE: Final = Path(__file__).resolve().parent
@@ -58,10 +59,7 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=work) as folder:
         result = measure(Path(folder), share, repeats)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (out / "results.md").write_text(markdown(result), encoding="utf-8")
-    typer.echo(markdown(result))
+    typer.echo(write_results(out, result, markdown))
 
 
 def measure(folder: Path, share: int, repeats: int) -> dict[str, Any]:
@@ -98,11 +96,8 @@ def _files(folder: Path, share: int) -> dict[str, str]:
 
 
 def _run(words: tuple[str, ...], files: dict[str, str], folder: Path) -> Took:
-    log = folder / "log"
-    took = measured([str(EMOGEN), *(files.get(word, word) for word in words)], log, LIMIT_S)
-    if took.exit_code:
-        raise RuntimeError(f"emogen {' '.join(words)}: {log.read_text(encoding='utf-8')[-500:]}")
-    return took
+    command = [str(EMOGEN), *(files.get(word, word) for word in words)]
+    return finished(command, folder / "log", LIMIT_S)
 
 
 def _reading(records: Path, repeats: int) -> dict[str, float]:

@@ -7,7 +7,6 @@ python -m benchmarks.training.measure run --shape vicuna-7b --dtype bfloat16    
 from __future__ import annotations
 
 import gc
-import json
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from benchmarks.generation.machine import machine
+from benchmarks.result_files import write_part
 
 if TYPE_CHECKING:
     import torch
@@ -175,13 +175,7 @@ def _timed(one_pass: Any) -> dict[str, Any]:
 def _write(out: Path, name: str, found: dict[str, Any]) -> None:
     from benchmarks.training.report import markdown
 
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "results.json"
-    result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"parts": {}}
-    result["parts"][name] = found
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (out / "results.md").write_text(markdown(result), encoding="utf-8")
-    typer.echo((out / "results.md").read_text(encoding="utf-8"))
+    typer.echo(write_part(out, name, found, markdown))
 
 
 if __name__ == "__main__":

@@ -53,21 +53,16 @@ def recipe(tmp_path: Path) -> Path:
     return file
 
 
-def test_an_experiment_goes_on_where_it_was(
-    recipe: Path, tmp_path: Path, run_folder: Path, tiny_folder: Path
-) -> None:
+@pytest.fixture
+def words(recipe: Path, tmp_path: Path, run_folder: Path, tiny_folder: Path) -> list[object]:
+    """The recipe with one data set and the model that is tuned."""
+    told = ["--recipe", recipe, "--out", tmp_path / "out"]
+    return [*told, "--data", f"mine={run_folder}", "--model", f"tiny={tiny_folder}"]
+
+
+def test_an_experiment_goes_on_where_it_was(words: list[object], tmp_path: Path, run_folder: Path) -> None:
     """With a part of what it needs it does that part and says what is missing; with more, only the rest is done."""
     out = tmp_path / "out"
-    words = [
-        "--recipe",
-        recipe,
-        "--out",
-        out,
-        "--data",
-        f"mine={run_folder}",
-        "--model",
-        f"tiny={tiny_folder}",
-    ]
     with pytest.raises(UnfinishedError, match="3 things are missing"):
         run(*words)
     assert not (out / "trained").exists()
@@ -82,7 +77,7 @@ def test_an_experiment_goes_on_where_it_was(
     answers = {path: path.read_bytes() for path in out.rglob("predictions.jsonl")}
     assert len(answers) == 2
 
-    words += ["--data", f"instructions={run_folder}", "--data", f"other={run_folder}"]
+    words = [*words, "--data", f"instructions={run_folder}", "--data", f"other={run_folder}"]
     done = run(*words, "--model", f"base={checkpoint}")
     assert done.exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in out.rglob("train.json")} == made
@@ -111,22 +106,10 @@ def test_an_experiment_goes_on_where_it_was(
     assert len(list((out / "trained").iterdir())) == 2
 
 
-def test_what_cannot_be_meant_is_refused(
-    recipe: Path, tmp_path: Path, run_folder: Path, tiny_folder: Path
-) -> None:
+def test_what_cannot_be_meant_is_refused(words: list[object], tmp_path: Path, run_folder: Path) -> None:
     """Settings, arms and names that are not there, before anything is tuned."""
     out = tmp_path / "out"
-    words = [
-        "--recipe",
-        recipe,
-        "--out",
-        out,
-        "--data",
-        f"mine={run_folder}",
-        "--model",
-        f"tiny={tiny_folder}",
-    ]
-    words += ["--data", f"instructions={run_folder}"]
+    words = [*words, "--data", f"instructions={run_folder}"]
     with pytest.raises(InputError, match="--sead"):
         run(*words, "--train", "sead=1")
     with pytest.raises(UnknownNameError, match="unknown arm 'tune'"):
