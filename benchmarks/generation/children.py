@@ -15,7 +15,17 @@ from urllib.request import urlopen
 
 from benchmarks.generation import meter
 
-__all__ = ["ROOT", "Stub", "Took", "bare_command", "emogen_command", "environment", "finished", "measured", "stub"]
+__all__ = [
+    "ROOT",
+    "Stub",
+    "Took",
+    "bare_command",
+    "emogen_command",
+    "environment",
+    "finished",
+    "measured",
+    "stub",
+]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ANSWER_TIMEOUT_S: Final = 30.0
