@@ -14,6 +14,8 @@
 #   make reproduce-nano-full the same with three seeds and the shares of Table 4, for a night
 #   make readme              run the demonstration and write its output into README.md
 #   make readme-check        run the demonstration and compare it with README.md
+#   make docs                the documentation as a site that opens from the disk: site/index.html
+#   make commands            write docs/commands.md from the programs' own help
 #
 # PYTHON       the interpreter that makes the environment (3.11 or newer)
 # LAVIS_VENV   where `make lavis` puts LAVIS' environment
@@ -25,7 +27,7 @@ PYTHON ?= python3
 VENV ?= .venv
 LAVIS_VENV ?= .venv-lavis
 TORCH_INDEX ?=
-EXTRAS := local,perception,report,tables,see,dedup,embeddings,train,tensorboard,evaluate,demo,dev
+EXTRAS := local,perception,report,tables,see,dedup,embeddings,train,tensorboard,evaluate,demo,docs,dev
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # LAVIS 1.0.2 for the tests: it pins libraries of 2023 and would put packages called tests and docs on the path.
@@ -35,10 +37,10 @@ LAVIS_APART = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("p
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow lavis check format readme readme-check bench-generation bench-sources bench-exports bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
+.PHONY: help demo test test-slow lavis check format readme readme-check docs commands bench-generation bench-sources bench-exports bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
 
 help:
-	@sed -n '3,22s/^# \{0,1\}//p' Makefile
+	@sed -n '3,24s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -73,6 +75,12 @@ readme: $(READY)
 
 readme-check: $(READY)
 	$(BIN)/python examples/demo/readme.py check
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+commands: $(READY)
+	$(BIN)/python -m docs.making.commands
 
 lavis: $(READY)
 	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(BIN)/emovit_train setup-lavis --folder $(LAVIS_VENV)
@@ -109,4 +117,4 @@ reproduce-nano-full: $(READY)
 	$(BIN)/python -m examples.miniature --labels "$(LABELS)" --out runs/miniature --seeds 3 --portions 5,10,30,50,100
 
 clean:
-	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) runs build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -34,6 +34,7 @@ EXTRAS: Final = {
     "evaluate": "emovit_train score, compare, reproduce",
     "tensorboard": "emovit_train train --tensorboard",
     "demo": "the photographs of make demo",
+    "docs": "make docs, the documentation as a site",
 }
 KEYS: Final = {
     "OPENAI_API_KEY": "--backend openai:MODEL, and known models' names",

@@ -7,7 +7,6 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tiny_models
@@ -97,28 +96,3 @@ def test_the_commands_of_the_report_guide(
     monkeypatch.setattr("emogen.report.measures.SELF_BLEU_TEXTS", 4)
     assert run_commands(emogen, "report.md") >= 4
     assert Path("runs/mine/README.md").is_file()
-
-
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
-def test_commands_of_training_are_as_the_guides_write_them(guide: Path) -> None:
-    """Each `emovit_train` command in README and guides is one of the program's, with options that it has."""
-    import typer.main
-
-    from emovit_train.cli import app
-
-    program = typer.main.get_command(app)
-    blocks = "\n".join(BLOCK.findall(guide.read_text(encoding="utf-8")))
-    for line in blocks.replace("\\\n", " ").splitlines():
-        if not line.startswith("emovit_train "):
-            continue
-        words = shlex.split(line, comments=True)[1:]
-        command: Any = program
-        context = command.make_context("emovit_train", list(words), resilient_parsing=True)
-        while hasattr(command, "commands"):
-            assert words, line
-            command = command.commands[words.pop(0)]
-        parser = command.make_parser(context)
-        parser.parse_args(words)

@@ -1,0 +1,1 @@
+"""What makes the documentation's site, and its page of commands."""
