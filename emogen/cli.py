@@ -2,30 +2,69 @@
 
 from __future__ import annotations
 
+import pkgutil
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from emogen.cli_batch import batch_app
-from emogen.cli_card import card
-from emogen.cli_dedup import dedup
-from emogen.cli_describe import describe
-from emogen.cli_doctor import doctor
-from emogen.cli_export import export
-from emogen.cli_generate import generate
-from emogen.cli_import import import_file
-from emogen.cli_records import records
-from emogen.cli_report import report
-from emogen.cli_validate import validate
-from emogen.run_file import read_run_file
 from emogen.terminal import Version, run_app, say, show_counts
 
 __all__ = ["app", "main"]
 
+# Name → the function, or the program of further commands, in the order of the help.
+COMMANDS: Final = {
+    "records": "emogen.cli_records:records",
+    "describe": "emogen.cli_describe:describe",
+    "generate": "emogen.cli_generate:generate",
+    "dedup": "emogen.cli_dedup:dedup",
+    "batch": "emogen.cli_batch:batch_app",
+    "rebuild": "emogen.cli:rebuild",
+    "export": "emogen.cli_export:export",
+    "report": "emogen.cli_report:report",
+    "card": "emogen.cli_card:card",
+    "validate": "emogen.cli_validate:validate",
+    "import": "emogen.cli_import:import_file",
+    "doctor": "emogen.cli_doctor:doctor",
+    "setup": "emogen.cli:setup_app",
+}
+
+
+class _Commands(Mapping[str, Any]):
+    """Imports and makes a command when it is asked for: all of them take longer than most take to run."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            found = pkgutil.resolve_name(COMMANDS[name])
+            if not isinstance(found, typer.Typer):
+                program = typer.Typer(add_completion=False, rich_markup_mode=None)
+                program.command(name)(found)
+                found = program
+            self._made[name] = get_command(found)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Program(TyperGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": _Commands()})
+
+
 app = typer.Typer(
     name="emogen",
+    cls=_Program,
     help="Make emotion visual instruction data from images, captions and attributes, with any language model.",
     no_args_is_help=True,
     add_completion=False,
@@ -33,9 +72,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 setup_app = typer.Typer(
-    help="Install what cannot come as an ordinary dependency.", no_args_is_help=True, rich_markup_mode=None
+    help="Install what cannot come as an ordinary dependency.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
-app.add_typer(setup_app, name="setup")
 
 
 @app.callback()
@@ -43,14 +84,6 @@ def program(version: Version = False) -> None:
     """Say what concerns all commands."""
 
 
-app.command()(records)
-app.command()(describe)
-app.command()(generate)
-app.command()(dedup)
-app.add_typer(batch_app, name="batch")
-
-
-@app.command()
 def rebuild(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     config: Annotated[
@@ -62,19 +95,12 @@ def rebuild(
 ) -> None:
     """Make a run's samples anew from its journal, with today's parsers and checks; nothing is asked or paid."""
     from emogen.rebuilding import rebuild as rebuild_run
+    from emogen.run_file import read_run_file
     from emogen.settings.reading import read_settings
 
     file = read_run_file(config) if config else None
     kept, rejected = rebuild_run(run, read_settings(file.given, file.place).checks if file else None)
     show_counts(kept, rejected)
-
-
-app.command()(export)
-app.command()(report)
-app.command()(card)
-app.command()(validate)
-app.command("import")(import_file)
-app.command()(doctor)
 
 
 @setup_app.command("local")

@@ -62,17 +62,18 @@ def generate(
 def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> None:
     """Make the run folder, generate into it, and say what came of it, however it ends."""
     from emogen.asking import open_asker
-    from emogen.batch.plans import refuse_double
     from emogen.event_loop import run
     from emogen.journal import Journal
     from emogen.manifest import manifest_of
     from emogen.opening import backend_of, limits_of, out_of, renderer_of
     from emogen.prices import price_of
-    from emogen.store import JOURNAL, RunFolder
+    from emogen.store import BATCHES, JOURNAL, RunFolder
 
     out, renderer, backend = out_of(settings), renderer_of(settings), backend_of(settings)
     price = price_of(backend.model, settings.prices) if backend else None
-    if backend:
+    if backend and (out / BATCHES).is_file():
+        from emogen.batch.plans import refuse_double
+
         refuse_double(out)
     if backend and backend.notice:
         note(backend.notice)

@@ -9,11 +9,12 @@ The value is entry-point syntax, so another package adds an entry of its own by 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from emogen.errors import EmovitError, InputError, MissingExtraError, UnknownNameError
 
@@ -39,9 +40,12 @@ class Registry(Generic[T]):
 
     @cached_property
     def _others(self) -> dict[str, str]:
-        # Looking through all installed packages takes milliseconds: once is enough.
-        points = entry_points(group=self.group)
+        points = _installed(tuple(sys.path)).select(group=self.group)
         return {point.name: point.value for point in points if point.name not in self._table}
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such an entry; other packages are looked through only where it is none of ours."""
+        return name in self._table or name in self._others
 
     def targets(self) -> dict[str, str]:
         """Return name → target, ours first; another package cannot take over one of our names."""
@@ -86,6 +90,12 @@ class Registry(Generic[T]):
             name: (getattr(self.get(name), "__doc__", None) or "").strip().split("\n")[0]
             for name in self.names()
         }
+
+
+@lru_cache(maxsize=1)
+def _installed(path: tuple[str, ...]) -> Any:
+    """Return the entry points of all packages on a path; to look through these takes milliseconds: once is enough."""
+    return entry_points()
 
 
 def require(module: str, *, extra: str, purpose: str) -> ModuleType:

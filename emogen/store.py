@@ -7,7 +7,6 @@ same command again skips what is there. One process at a time: an open folder is
 
 from __future__ import annotations
 
-import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, TypeVar
 
-import jsonlines
 import orjson
 from pydantic import BaseModel, ValidationError
 
@@ -343,21 +341,15 @@ class _Rows:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
-        self._line = io.BytesIO()
-        self._writer = jsonlines.Writer(self._line, dumps=_as_json)
 
     def __enter__(self) -> _Rows:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()
         self._file.close()
 
     def add(self, row: BaseModel) -> None:
-        self._line.seek(0)
-        self._line.truncate()
-        self._writer.write(row)
-        rest = self._line.getvalue()
+        rest = row.model_dump_json().encode() + b"\n"
         end = self._file.tell()
         try:
             while rest:
@@ -366,14 +358,6 @@ class _Rows:
             with suppress(OSError):
                 self._file.truncate(end)
             raise
-
-
-def _as_json(row: object) -> bytes:
-    return orjson.dumps(row, default=_model_as_json)
-
-
-def _model_as_json(model: BaseModel) -> orjson.Fragment:
-    return orjson.Fragment(model.model_dump_json())
 
 
 def read_manifest(run: Path) -> dict[str, Any] | None:

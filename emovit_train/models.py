@@ -111,7 +111,7 @@ def resolve_model(name: str, arch: str = "auto") -> tuple[str, str | None]:
         InputError: it looks like a folder that is not there.
     """
     folder = Path(name)
-    if arch != "auto" and arch not in MODELS.targets():
+    if arch != "auto" and arch not in MODELS:
         raise UnknownNameError("kind of model", arch, ["auto", *MODELS.names()], where="--arch")
     if folder.is_dir():
         # What a folder without a readable configuration lacks, the kind says that reads it.

@@ -181,7 +181,7 @@ def open_backend(spec: str, options: BackendOptions | None = None) -> Backend:
 def _named(spec: str) -> tuple[str, str]:
     """Return the backend and the model that `spec` names; the model may be empty."""
     name, _, model = spec.partition(":")
-    if name in BACKENDS.targets():
+    if name in BACKENDS:
         return name, model
     provider = provider_of(spec)
     if provider is None:

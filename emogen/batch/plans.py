@@ -340,13 +340,11 @@ class Plans:
 
 
 def refuse_double(run: Path) -> None:
-    """Refuse to ask a run's requests online while they may be answered, and paid for, in a batch.
+    """Refuse to ask the requests of a run with batches online while they may be answered, and paid for, in one.
 
     Raises:
         InputError: naming how many there are, and what to do.
     """
-    if not (run / BATCHES).is_file():
-        return
     with Plans(run / BATCHES) as plans:
         waiting = [batch for batch in plans.open_batches() if batch.state in (State.CREATING, State.CREATED)]
     if waiting:

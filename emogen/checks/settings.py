@@ -254,7 +254,7 @@ class CheckSettings(_Table):
         if isinstance(ours.get("others", {}), Mapping):
             others = {**ours.get("others", {}), **others}
         for name in others:
-            if name in cls.model_fields or name not in CHECKS.targets():
+            if name in cls.model_fields or name not in CHECKS:
                 raise UnknownNameError("check", str(name), CHECKS.targets(), where=f"{cls.where}.{name}")
         return {**ours, "others": others} if others else ours
 

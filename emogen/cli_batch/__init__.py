@@ -19,6 +19,7 @@ __all__ = ["batch_app"]
 batch_app = typer.Typer(
     help="Ask OpenAI in batches: answers within a day at half the price, into the same run folder.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 RunArgument = Annotated[Path, typer.Argument(help="The run folder.")]

@@ -52,13 +52,13 @@ def _known_types(names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise InputError("no instruction type given", where="types", remedy="Leave it out for all.")
     for name in names:
-        if name not in INSTRUCTIONS.targets():
+        if name not in INSTRUCTIONS:
             raise UnknownNameError("instruction type", name, INSTRUCTIONS.targets(), where="types")
     return tuple(dict.fromkeys(names))
 
 
 def _known_source(name: str) -> str:
-    if name not in SOURCES.targets():
+    if name not in SOURCES:
         raise UnknownNameError("source", name, SOURCES.targets(), where="source")
     return name
 

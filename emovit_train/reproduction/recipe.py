@@ -27,7 +27,7 @@ def _data_part(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     name, _, task = value.rpartition("-")
-    return {"data": name, "as": name, "task": task} if name in DATASETS.targets() else {"data": value}
+    return {"data": name, "as": name, "task": task} if name in DATASETS else {"data": value}
 
 
 class DataPart(_Part):
@@ -52,7 +52,7 @@ class DataPart(_Part):
 
     @model_validator(mode="after")
     def _is_known(self) -> Self:
-        if self.kind != RECORDS and self.kind not in DATASETS.targets():
+        if self.kind != RECORDS and self.kind not in DATASETS:
             raise ValueError(f"there is no data set {self.kind!r}: {', '.join((*DATASETS.names(), RECORDS))}")
         if self.task is not None:
             if self.kind == RECORDS:
@@ -76,7 +76,7 @@ class Model(_Part):
 
     @model_validator(mode="after")
     def _is_known(self) -> Self:
-        if self.predictor not in PREDICTORS.targets():
+        if self.predictor not in PREDICTORS:
             raise ValueError(f"there is no predictor {self.predictor!r}: {', '.join(PREDICTORS.names())}")
         return self
 
@@ -216,7 +216,7 @@ class Recipe(_Part):
                 raise ValueError(f"the arm {arm.name!r} names the model {model!r}, which models has not")
             if arm.untuned is not None and arm.untuned not in tuned:
                 raise ValueError(f"the arm {arm.name!r} names {arm.untuned!r}, which is no tuned arm")
-        if self.measure not in MEASURES.targets():
+        if self.measure not in MEASURES:
             raise ValueError(f"there is no measure {self.measure!r}: {', '.join(MEASURES.names())}")
         if self.against is not None and self.against not in names:
             raise ValueError(f"against names {self.against!r}, which is no arm")

@@ -57,7 +57,7 @@ def open_subject(
 def _kind(where: str, usual: str) -> tuple[str, str]:
     """Return the predictor's kind and what names the model, of `KIND:WHERE` or of a place alone."""
     kind, mark, place = where.partition(":")
-    if mark and kind in PREDICTORS.targets():
+    if mark and kind in PREDICTORS:
         return kind, place
     return (CHECKPOINT if (Path(where) / TENSORS).is_file() else usual), where
 
