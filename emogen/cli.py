@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "rebuild": "emogen.cli:rebuild",
     "export": "emogen.cli_export:export",
     "report": "emogen.cli_report:report",
+    "review": "emogen.cli_review:review",
     "card": "emogen.cli_card:card",
     "validate": "emogen.cli_validate:validate",
     "import": "emogen.cli_import:import_file",

@@ -13,6 +13,7 @@ from emogen.terminal import note, progress, say
 
 if TYPE_CHECKING:
     from emogen.exporters.export import ExportReport
+    from emogen.reviews import Reviews
     from emogen.stored import StoredSample
 
 __all__ = ["export"]
@@ -20,6 +21,7 @@ __all__ = ["export"]
 SHOWN_PROBLEMS: Final = 10
 MEGABYTE: Final = 1_000_000
 COUNTED_AT_ONCE: Final = 100
+REVIEWED: Final = ("kept", "accepted", "all")
 
 
 def export(
@@ -65,6 +67,13 @@ def export(
         str,
         typer.Option("--flags", help="keep or drop flagged samples; by reason: drop:length,refusal"),
     ] = "keep",
+    reviewed: Annotated[
+        str,
+        typer.Option(
+            "--reviewed",
+            help="kept (leave out what a reviewer rejects), accepted (only what one accepts or edits) or all.",
+        ),
+    ] = "kept",
     shard_mb: Annotated[
         int, typer.Option("--shard-size", min=1, help="Megabytes of a shard, where the format has shards.")
     ] = 500,
@@ -97,6 +106,8 @@ def export(
         split_seed=split_seed,
         types=frozenset(name.strip() for name in types.split(",")) if types else None,
         flags=flag_rule(flags),
+        reviews=_reviews(samples, reviewed),
+        only_accepted=reviewed == "accepted",
         shard_bytes=shard_mb * MEGABYTE,
         check_images=check_images,
         overwrite=overwrite,
@@ -125,11 +136,30 @@ def _samples_file(run: Path) -> Path:
 
 def _refuse_place(run: Path, out: Path) -> None:
     """Refuse to replace what is exported, or the folder that it lies in."""
+    from emogen.reviews import REVIEWS
     from emogen.store import JOURNAL, MANIFEST, REJECTIONS, SAMPLES
 
-    own = {run.resolve()} | {run.resolve() / name for name in (SAMPLES, REJECTIONS, MANIFEST, JOURNAL)}
+    files = (SAMPLES, REJECTIONS, MANIFEST, JOURNAL, REVIEWS)
+    own = {run.resolve()} | {run.resolve() / name for name in files}
     if out.resolve() in own:
         raise InputError("is a file of the run itself", where=out, remedy="Name another --out.")
+
+
+def _reviews(samples: Path, reviewed: str) -> Reviews | None:
+    """Return what people decided about the samples of a run; None where nobody did, or is to be asked."""
+    from emogen.reviews import read_reviews
+    from emogen.store import SAMPLES
+
+    if reviewed not in REVIEWED:
+        raise UnknownNameError("value of --reviewed", reviewed, REVIEWED, where="--reviewed")
+    if reviewed == "all" or (reviewed == "kept" and samples.name != SAMPLES):
+        return None
+    reviews = read_reviews(samples.parent)
+    if reviewed == "accepted" and not reviews:
+        raise InputError(
+            "nobody has reviewed any sample", where=samples.parent, remedy="Begin with `emogen review`."
+        )
+    return reviews or None
 
 
 def _image_root(samples: Path) -> Path:
@@ -163,6 +193,8 @@ def _show(report: ExportReport, format: str) -> None:
         say(f"  {parts}")
     if report.not_asked:
         say(f"not in it: {report.not_asked} samples of other types, or with flags that are dropped")
+    if report.reviewed is not None:
+        say(f"reviewed: {report.reviewed.told()} (--reviewed all takes every sample as it was made)")
     if report.other_splits:
         say(f"not in it: {report.other_splits} samples of other splits (--split all takes every one)")
     if report.moved:

@@ -15,11 +15,13 @@ from emogen.registry import require
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["decode_rgb", "read_rgb", "shown_otherwise", "upright_size"]
+__all__ = ["decode_rgb", "read_rgb", "shown_otherwise", "small_jpeg", "upright_size"]
 
 _SIXTEEN_BIT_MAX = 65535
 _ORIENTATION: Final = 0x0112
 _ON_ITS_SIDE: Final = (5, 6, 7, 8)
+# Whatever is larger is no photograph that one would want to decode for a small copy.
+_FILE_BYTES: Final = 200_000_000
 
 
 def read_rgb(path: Path) -> Image:
@@ -86,6 +88,26 @@ def upright_size(content: bytes, path: Path) -> tuple[int, int]:
     with _explained(path), Image.open(io.BytesIO(content)) as file:
         _refuse_bomb(file, path)
         return _turned(file.size, file)
+
+
+def small_jpeg(path: Path, side: int, quality: int) -> bytes:
+    """Return a copy of an image file as a JPEG of at most `side` pixels a side, without the file's metadata.
+
+    Raises:
+        InputError: there is no such image, or it cannot be decoded.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > _FILE_BYTES:
+            raise InputError("the image file is missing", where=path)
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError("the image file cannot be read", where=path) from error
+    picture = decode_rgb(content, path, (side, side))
+    picture.thumbnail((side, side))
+    picture.info.clear()
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=quality, optimize=True)
+    return encoded.getvalue()
 
 
 @contextmanager

@@ -12,14 +12,14 @@ import orjson
 from emogen.asking import Answered
 from emogen.backends import Backend
 from emogen.checks import Answer, Example
-from emogen.checks.findings import Examiner
+from emogen.checks.findings import Examination, Examiner
 from emogen.checks.machine_label import machine_label
 from emogen.checks.refusal import refusal_in
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.instructions import INSTRUCTIONS, AskedInstruction, DirectInstruction, Unreadable
 from emogen.prompts import Context
 from emogen.resources import with_lengths
-from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample
+from emogen.schemas import Completion, ImageRecord, Prompt, Provenance, Rejection, Sample, Turn
 from emogen.seeds import Seed
 from emogen.sight import UNREADABLE_IMAGE, Sight
 
@@ -123,15 +123,8 @@ class Judge:
         turns = kind.parse(completion.text)
         if isinstance(turns, Unreadable):
             return reject("parse", _cause(completion) or turns.reason, turns.detail)
-        findings, scores = self._examiner.examine(
-            Answer(
-                record,
-                kind.name,
-                turns,
-                completion,
-                bool(provenance.images),
-                self._shown(kind.name, provenance.seed_ids),
-            )
+        findings, scores = self.examine(
+            record, kind.name, turns, completion, provenance.seed_ids, image_seen=bool(provenance.images)
         )
         for finding in findings:
             if finding.action == "reject":
@@ -144,6 +137,20 @@ class Judge:
             scores=scores,
             provenance=provenance,
         )
+
+    def examine(
+        self,
+        record: ImageRecord,
+        instruction: str,
+        turns: Sequence[Turn],
+        completion: Completion,
+        seed_ids: Sequence[str],
+        *,
+        image_seen: bool,
+    ) -> Examination:
+        """Return what the checks see in turns, whoever wrote them; the arguments are those of `Answer`."""
+        shown = self._shown(instruction, seed_ids)
+        return self._examiner.examine(Answer(record, instruction, turns, completion, image_seen, shown))
 
     def _shown(self, instruction: str, seed_ids: Sequence[str]) -> Sequence[Example]:
         """Return the seed examples of these ids that are known."""

@@ -23,7 +23,7 @@ from emogen.settings import DEFAULT_CORRECTIONS, DEFAULT_TOKENS_PER_ROW, RunSett
 from emogen.settings.keeping import restored
 from emogen.store import JOURNAL, SAMPLES, read_manifest, read_rejections, read_samples, rewrite
 
-__all__ = ["answers", "rebuild"]
+__all__ = ["answers", "judge_of", "rebuild"]
 
 OpenHearing = Callable[[Entry], Hearing]
 
@@ -52,11 +52,29 @@ def rebuild(run: Path, checks: CheckSettings | None = None) -> tuple[Counter[str
     if not path.is_file():
         raise InputError("has no journal", where=run, remedy="Name a run folder that asked a model.")
     manifest = read_manifest(run) or {}
-    told = restored(manifest["settings"], run) if manifest.get("settings") else None
+    told = _told(run, manifest)
     with Journal(path) as journal:
-        judge = Judge(checks or (told.checks if told else DEFAULT_CHECKS), _seeds_of(manifest, told))
+        judge = _judge(manifest, told, checks)
         outcomes = _rebuilt(run, journal, judge, _hearings(manifest, told, judge))
         return rewrite(run, outcomes, checks=checks.model_dump(mode="json") if checks else None)
+
+
+def judge_of(run: Path) -> Judge:
+    """Return what judges answers as a run was told to.
+
+    Raises:
+        InputError: the manifest cannot be read.
+    """
+    manifest = read_manifest(run) or {}
+    return _judge(manifest, _told(run, manifest), None)
+
+
+def _told(run: Path, manifest: Mapping[str, Any]) -> RunSettings | None:
+    return restored(manifest["settings"], run) if manifest.get("settings") else None
+
+
+def _judge(manifest: Mapping[str, Any], told: RunSettings | None, checks: CheckSettings | None) -> Judge:
+    return Judge(checks or (told.checks if told else DEFAULT_CHECKS), _seeds_of(manifest, told))
 
 
 def _seeds_of(manifest: Mapping[str, Any], told: RunSettings | None) -> Callable[[str], Sequence[Seed]]:

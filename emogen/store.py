@@ -1,5 +1,5 @@
 """The run folder: `samples.jsonl`, `rejections.jsonl` and the manifest `run.json`, beside `journal.sqlite` and,
-where batches were submitted, `batches.sqlite`.
+where batches were submitted, `batches.sqlite`, and, where people looked at it, `reviews.jsonl`.
 
 Rows are appended one by one and nothing is held back, so that a stopped run keeps all that it made; running the
 same command again skips what is there. One process at a time: an open folder is locked.
@@ -7,14 +7,13 @@ same command again skips what is there. One process at a time: an open folder is
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 from emogen.atomic import write_bytes
 from emogen.errors import InputError, shorten
 from emogen.journal import Journal
+from emogen.last_line import mend_last_line
 from emogen.lock import locked
 from emogen.schemas import ImageRecord, Rejection, Sample
 from emogen.sight import UNREADABLE_IMAGE
@@ -122,7 +122,7 @@ class RunFolder:
 
     def _resume(self) -> None:
         for name in (SAMPLES, REJECTIONS):
-            _mend_last_line(self.path / name)
+            mend_last_line(self.path / name)
         before = read_manifest(self.path)
         self.manifest["answers_before"] = (before or {}).get("answers_before", 0)
         if not _is_begun(self.path):
@@ -307,7 +307,7 @@ def rewrite(
             opened.enter_context(locked(run))
             for name, path in new.items():
                 path.unlink(missing_ok=True)
-                _mend_last_line(run / name)
+                mend_last_line(run / name)
             rows = {name: opened.enter_context(_Rows(path)) for name, path in new.items()}
             for outcome in outcomes:
                 if isinstance(outcome, Sample):
@@ -437,39 +437,6 @@ def _digest(record: ImageRecord) -> bytes:
 
 def _holds_rows(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
-
-
-def _mend_last_line(path: Path) -> None:
-    """Mend a last line without its newline, as a killed process or an editor leaves it.
-
-    A whole row gets its newline; a torn one is cut off.
-    """
-    if not _holds_rows(path):
-        return
-    with path.open("rb+") as file:
-        last = _last_line(file)
-        if not last or last.endswith(b"\n"):
-            return
-        try:
-            orjson.loads(last)
-        except orjson.JSONDecodeError:
-            file.seek(-len(last), os.SEEK_END)
-            file.truncate()
-        else:
-            file.seek(0, os.SEEK_END)
-            file.write(b"\n")
-
-
-def _last_line(file: IO[bytes]) -> bytes:
-    """Return what stands behind the last newline; the last line itself, with its newline, where that is nothing."""
-    size = file.seek(0, os.SEEK_END)
-    reach = 65536
-    while True:
-        file.seek(max(0, size - reach))
-        lines = file.read().splitlines(keepends=True)
-        if len(lines) > 1 or reach >= size:
-            return lines[-1]
-        reach *= 2
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

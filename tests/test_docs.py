@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from command_line import Emogen
 from made_run import rows, write_run
 from PIL import Image
 from source_layouts import emoset_of
+
+from emogen.reviews import Review, append_review
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
@@ -96,3 +99,32 @@ def test_the_commands_of_the_report_guide(
     monkeypatch.setattr("emogen.report.measures.SELF_BLEU_TEXTS", 4)
     assert run_commands(emogen, "report.md") >= 4
     assert Path("runs/mine/README.md").is_file()
+
+
+def test_the_commands_of_the_review_guide(
+    emogen: Emogen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command of docs/review.md runs on a run of the name that the guide gives it; pages are served, and ended."""
+    monkeypatch.chdir(tmp_path)
+    write_run(Path("runs/mine"), rows(60))
+    one = Review(
+        record_id="awe_000002",
+        instruction="reasoning",
+        reviewer="ann",
+        decision="accept",
+        said_sha256="",
+        at="",
+    )
+    append_review(Path("runs/mine"), one)
+    served = []
+
+    async def ended(app: object, opened: socket.socket, ready: Callable[[], object]) -> None:
+        ready()
+        opened.close()
+        served.append(app)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("emogen.review.server.serve", ended)
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
+    assert run_commands(emogen, "review.md") == 5
+    assert len(served) == 3

@@ -12,6 +12,7 @@ from emogen.exporters.examples import examples_of, place_of
 from emogen.exporters.left_out import LeftOut
 from emogen.exporters.options import ExportOptions
 from emogen.exporters.pictures import Picture, Pictures
+from emogen.exporters.reviewing import Reviewing
 from emogen.exporters.spool import Spool
 from emogen.exporters.text import are_plain
 from emogen.schemas import Sample
@@ -30,6 +31,7 @@ class Drafting:
         turns: What one row holds.
         pictures: Gets to know every image, also those of samples that are not asked for.
         left_out: Gets what breaks a rule.
+        reviewing: Heeds what people decided; None where nobody is asked.
         met: How many samples there were.
         not_asked: How many of them were not asked for.
     """
@@ -39,6 +41,7 @@ class Drafting:
     turns: Turns
     pictures: Pictures
     left_out: LeftOut
+    reviewing: Reviewing | None = None
     met: int = 0
     not_asked: int = 0
 
@@ -46,16 +49,19 @@ class Drafting:
         """Put every sample into the spool, with its rows where it is asked for and fits."""
         # Looked up once: this loop runs for every sample.
         takes, picture_of, rows_of, add = self.options.takes, self.pictures.of, self._rows, spool.add
+        reviewed = self.reviewing.chosen if self.reviewing is not None else None
         for item in samples:
             sample = item if isinstance(item, StoredSample) else as_stored(item)
             self.met += 1
             record = sample.record
             picture = picture_of(record.image)
             rows: list[bytes] = []
-            if takes(sample):
-                rows = rows_of(sample, picture, spool)
-            else:
-                self.not_asked += 1
+            chosen = sample if reviewed is None else reviewed(sample)
+            if chosen is not None:
+                if takes(chosen):
+                    rows = rows_of(chosen, picture, spool)
+                else:
+                    self.not_asked += 1
             add(record.id, sample.instruction, picture.path, record.split, rows)
         spool.end()
 

@@ -16,6 +16,7 @@ from emogen.exporters.index import find_clashes
 from emogen.exporters.left_out import KEPT_PROBLEMS, LeftOut
 from emogen.exporters.options import ExportOptions
 from emogen.exporters.pictures import OddPictures, Pictures
+from emogen.exporters.reviewing import ReviewCounts, Reviewing
 from emogen.exporters.splits import assign_splits
 from emogen.exporters.spool import spooling
 from emogen.exporters.writing import Writing
@@ -39,6 +40,7 @@ class ExportReport:
             image is held out.
         left_out: Samples that the consumer could not read.
         skipped: Why: at least one problem for each sample left out; the first `KEPT_PROBLEMS` that were met.
+        reviewed: What people's decisions came to; None where they were not heeded.
         odd: Images that trainers see otherwise than they are, where images were decoded.
     """
 
@@ -50,6 +52,7 @@ class ExportReport:
     moved: int
     left_out: int
     skipped: tuple[Problem, ...]
+    reviewed: ReviewCounts | None = None
     odd: OddPictures = field(default_factory=OddPictures)
 
 
@@ -89,7 +92,8 @@ def export(
         check=options.check_images,
     )
     left_out = LeftOut()
-    drafting = Drafting(exporter, options, form.turns, pictures, left_out)
+    reviewing = Reviewing.of(options)
+    drafting = Drafting(exporter, options, form.turns, pictures, left_out, reviewing)
     writing = Writing(exporter, options, form, pictures, left_out)
     draft: AbstractContextManager[Path] = replacing_folder(out) if form.folder else replacing_path(out)
     with draft as work, spooling(work if form.folder else work.parent) as spool:
@@ -113,6 +117,7 @@ def export(
         moved=writing.moved,
         left_out=left_out.samples,
         skipped=tuple(sorted(left_out.problems, key=lambda problem: problem.place)),
+        reviewed=reviewing.counts if reviewing is not None else None,
         odd=pictures.odd,
     )
 
@@ -134,5 +139,10 @@ def _nothing_written(
         return InputError(
             f"none of {drafting.met} samples is of the types and flags asked for",
             remedy="Try without --types and --flags.",
+        )
+    if drafting.reviewing is not None and drafting.met:
+        return InputError(
+            f"none of {drafting.met} samples is left by its reviewers ({drafting.reviewing.counts.told()})",
+            remedy="Try --reviewed all.",
         )
     return InputError("no samples to export", remedy="Generate some first, or name another run.")

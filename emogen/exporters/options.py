@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 
 from emogen.errors import InputError, UnknownNameError, shorten
 from emogen.exporters import Images, Turns
+from emogen.reviews import Reviews
 from emogen.schemas import Split
 from emogen.stored import StoredSample
 
@@ -61,6 +62,9 @@ class ExportOptions:
         split_seed: Divides them in another way.
         types: The instruction types to export; None for all.
         flags: What is done with samples that a check has flagged.
+        reviews: What people decided: rejected samples are left out, edited ones say what the edit says; None to
+            export all as they were made.
+        only_accepted: Whether samples are left out, too, that nobody has accepted or edited.
         shard_bytes: How large a shard may grow, where the format has shards.
         check_images: Whether every image is decoded whole, wherever it is.
         overwrite: Whether a folder that an earlier export made may be replaced.
@@ -74,6 +78,8 @@ class ExportOptions:
     split_seed: int = 0
     types: frozenset[str] | None = None
     flags: FlagRule = FlagRule()
+    reviews: Reviews | None = None
+    only_accepted: bool = False
     shard_bytes: int = 500_000_000
     check_images: bool = False
     overwrite: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from emogen.errors import InputError
-from emogen.image_file import decode_rgb
+from emogen.image_file import small_jpeg
 from emogen.registry import require
 from emogen.report.rows import RecordRow, RejectionRow, SampleRow
 from emogen.report.tally import NO_EMOTION, Tally
@@ -25,8 +24,6 @@ __all__ = ["Card", "Run", "Shown", "cards_of"]
 THUMBNAIL: Final = 240
 _QUALITY: Final = 70
 _TEXT: Final = 1500
-# Whatever is larger is no photograph that one would want to decode for a thumbnail.
-_FILE_BYTES: Final = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -161,23 +158,8 @@ def _short(text: str) -> str:
 
 
 def _thumbnail(path: Path) -> str:
-    """Return a small copy of an image as a data address, without the file's metadata.
-
-    Raises:
-        InputError: there is no such image, or it cannot be decoded.
-    """
-    try:
-        if not path.is_file() or path.stat().st_size > _FILE_BYTES:
-            raise InputError("the image file is missing", where=path)
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise InputError("the image file cannot be read", where=path) from error
-    picture = decode_rgb(content, path, (THUMBNAIL, THUMBNAIL))
-    picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    encoded = io.BytesIO()
-    picture.info.clear()
-    picture.save(encoded, "JPEG", quality=_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
+    """Return a small copy of an image as a data address; raises as `small_jpeg`."""
+    return "data:image/jpeg;base64," + base64.b64encode(small_jpeg(path, THUMBNAIL, _QUALITY)).decode()
 
 
 def _from_journal(journal: Path, wanted: Iterable[str]) -> Iterator[tuple[str, RecordRow]]:

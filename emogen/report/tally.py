@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from emogen.drawing import Draw, lot
 from emogen.errors import InputError
-from emogen.report.draw import Draw, lot
 from emogen.report.rows import (
     ProvenanceRow,
     RecordRow,

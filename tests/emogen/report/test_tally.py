@@ -9,8 +9,8 @@ import pytest
 from command_line import Emogen
 from made_run import rows, write_run
 
+from emogen.drawing import Draw, lot
 from emogen.errors import InputError
-from emogen.report.draw import Draw, lot
 from emogen.report.figures import Figures, figures_of, spread_of
 from emogen.report.tally import tally
 

@@ -1,0 +1,259 @@
+"""What people decided about a run's samples: `reviews.jsonl` in its folder, one decision a line.
+
+Of each reviewer the last decision about a sample counts, and only while the sample says what it said then. A line is on
+the disk before anybody is told so; half a last line, of a machine that stopped, is passed over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from emogen.errors import InputError, shorten
+from emogen.last_line import mend_last_line
+from emogen.schemas import Sample, Turn
+from emogen.stored import StoredSample
+
+__all__ = [
+    "DECISIONS",
+    "REVIEWS",
+    "Decision",
+    "Key",
+    "Review",
+    "Reviews",
+    "Verdict",
+    "append_review",
+    "read_reviews",
+    "said_sha256",
+]
+
+REVIEWS: Final = "reviews.jsonl"
+
+Decision = Literal["accept", "reject", "edit"]
+DECISIONS: Final[tuple[Decision, ...]] = ("accept", "reject", "edit")
+# Record id and instruction type.
+Key = tuple[str, str]
+
+
+class Review(BaseModel):
+    """One decision about one sample.
+
+    Attributes:
+        record_id: The record.
+        instruction: The instruction type.
+        reviewer: Who decided.
+        decision: What; `none` takes an earlier decision back.
+        reason: Why it was rejected: a short code, so that rejections can be counted.
+        note: The same in the reviewer's words.
+        turns: What the sample is to say instead, of an edit.
+        flags: What checks notice in these.
+        said_sha256: Of what was decided about, see `said_sha256`.
+        at: When, in UTC.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record_id: str = Field(min_length=1)
+    instruction: str
+    reviewer: str = Field(min_length=1)
+    decision: Decision | Literal["none"]
+    reason: str = ""
+    note: str = ""
+    turns: tuple[Turn, ...] = ()
+    flags: tuple[str, ...] = ()
+    said_sha256: str
+    at: str
+
+    @property
+    def key(self) -> Key:
+        """Record id and instruction type."""
+        return self.record_id, self.instruction
+
+    @model_validator(mode="after")
+    def _only_edits_have_turns(self) -> Review:
+        if bool(self.turns) != (self.decision == "edit"):
+            raise ValueError("an edit has turns, and nothing else has")
+        return self
+
+
+class Verdict(NamedTuple):
+    """What all reviewers of a sample came to.
+
+    Attributes:
+        decision: `reject` where anybody rejects it, else `edit` where anybody edits it, else `accept`; None where
+            nobody decided about what it says now.
+        edited: The last edit, where that is the decision.
+        outdated: Whether somebody decided about what it said before.
+    """
+
+    decision: Decision | None
+    edited: Review | None = None
+    outdated: bool = False
+
+
+def said_sha256(sample: Sample | StoredSample) -> str:
+    """Return the hash of what a reviewer judges: the image's path, its label, the questions and the answers."""
+    said = [sample.record.image, sample.record.emotion]
+    turns = [[turn.question, turn.answer, turn.kind] for turn in sample.turns]
+    return hashlib.sha256(orjson.dumps([said, turns])).hexdigest()
+
+
+class Reviews:
+    """The decisions that count."""
+
+    def __init__(self) -> None:
+        # Of each sample by reviewer, the last that decided last.
+        self._latest: dict[Key, dict[str, Review]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._latest)
+
+    def __iter__(self) -> Iterator[Review]:
+        for by_reviewer in self._latest.values():
+            yield from by_reviewer.values()
+
+    def add(self, review: Review) -> None:
+        """Take in a decision that comes after all others."""
+        of_sample = self._latest.setdefault(review.key, {})
+        of_sample.pop(review.reviewer, None)
+        if review.decision != "none":
+            of_sample[review.reviewer] = review
+        elif not of_sample:
+            del self._latest[review.key]
+
+    def of(self, key: Key) -> Mapping[str, Review]:
+        """Return the decision of each reviewer about a sample, the last one at the end."""
+        return self._latest.get(key, {})
+
+    def samples(self) -> Iterator[tuple[Key, Mapping[str, Review]]]:
+        """Yield each sample that anybody decided about."""
+        yield from self._latest.items()
+
+    def reviewers(self) -> list[str]:
+        """Return who decided about anything, by name."""
+        return sorted({review.reviewer for review in self})
+
+    def counts(self) -> dict[str, dict[Decision, int]]:
+        """Return how often each reviewer decided what, by name."""
+        counted = Counter((review.reviewer, review.decision) for review in self)
+        return {
+            name: {decision: counted[name, decision] for decision in DECISIONS} for name in self.reviewers()
+        }
+
+    def disputed(self) -> frozenset[Key]:
+        """Return the samples about which reviewers decided differently, each of the same words."""
+        found = set()
+        for key, made in self._latest.items():
+            decisions: dict[str, set[str]] = {}
+            for review in made.values():
+                decisions.setdefault(review.said_sha256, set()).add(review.decision)
+            if any(len(each) > 1 for each in decisions.values()):
+                found.add(key)
+        return frozenset(found)
+
+    def verdict(self, sample: StoredSample) -> Verdict:
+        """Return what the reviewers of a sample came to."""
+        made = self._latest.get((sample.record.id, sample.instruction))
+        if not made:
+            return _NONE
+        said = said_sha256(sample)
+        valid = [review for review in made.values() if review.said_sha256 == said]
+        outdated = len(valid) < len(made)
+        decisions = {review.decision for review in valid}
+        if "reject" in decisions:
+            return Verdict("reject", outdated=outdated)
+        edits = [review for review in valid if review.decision == "edit"]
+        if edits:
+            return Verdict("edit", edits[-1], outdated)
+        return Verdict("accept" if decisions else None, outdated=outdated)
+
+
+_NONE: Final = Verdict(None)
+
+
+def read_reviews(run: Path) -> Reviews:
+    """Read the decisions of a run folder; none where there is no such file.
+
+    Raises:
+        InputError: the file cannot be read, or a line is broken; names it.
+    """
+    path = run / REVIEWS
+    reviews = Reviews()
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    _take(reviews, line, f"{path}:{number}")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", where=path, remedy="Let it be read, or move it away."
+        ) from error
+    return reviews
+
+
+def _take(reviews: Reviews, line: bytes, where: str) -> None:
+    try:
+        reviews.add(Review.model_validate_json(line))
+    except ValidationError as error:
+        if not line.endswith(b"\n"):
+            return
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "line"
+        raise InputError(
+            f"{field}: {shorten(first['msg'])}", where=where, remedy="Mend or remove this line."
+        ) from error
+
+
+def append_review(run: Path, review: Review) -> None:
+    """Write a decision behind the others; it is on the disk when this returns. Several processes may do so at once.
+
+    Raises:
+        InputError: the file cannot be written; what was written before stays.
+    """
+    path = run / REVIEWS
+    line = review.model_dump_json(exclude_defaults=True).encode() + b"\n"
+    try:
+        is_new = not path.exists()
+        with path.open("ab", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            mend_last_line(path)
+            _write_whole(file.fileno(), line)
+        if is_new:
+            _sync_folder(run)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror or error}",
+            where=path,
+            remedy="Make room on the disk, or let the file be written, and decide again.",
+        ) from error
+
+
+def _write_whole(file: int, line: bytes) -> None:
+    """Append a line and let it reach the disk; where it does not fit, nothing of it stays."""
+    end = os.fstat(file).st_size
+    try:
+        rest = line
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.fsync(file)
+    except OSError:
+        os.ftruncate(file, end)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
