@@ -73,7 +73,7 @@ def test_missing_packages_are_named_with_what_brings_them(monkeypatch: pytest.Mo
     assert (found["dedup"].state, found["dedup"].said) == ("missing", "thing>=2 (1.9 is installed)")
     assert (found["report"].state, found["report"].said) == ("missing", "other")
     assert found["report"].remedy == "pip install '.[report]'"
-    assert found["report"].enables == "emogen report, emogen card"
+    assert found["report"].enables == "emogen report, card, review"
     assert found["see"].state == "ok"
     assert (found["local"].state, found["local"].said) == ("missing", "newer than what is installed")
 
