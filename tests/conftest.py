@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import ssl
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.testing
 from batch_stub import BatchStub
 from command_line import Emogen, Ran
 from hypothesis import settings
@@ -20,8 +24,20 @@ from openai_stub import OpenAIStub
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # How long an example takes says more about the machine than about the code.
-settings.register_profile("any-machine", deadline=None)
-settings.load_profile("any-machine")
+settings.register_profile("quick", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=400)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_anew_only_once() -> Iterator[None]:
+    """Commands from their declarations, and the authorities' certificates: each takes a tenth of a second a call."""
+    with pytest.MonkeyPatch.context() as patched:
+        get_command = functools.cache(typer.main.get_command)
+        patched.setattr("typer.main.get_command", get_command)
+        patched.setattr("typer.testing._get_command", get_command)
+        patched.setattr("ssl.create_default_context", functools.cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +78,19 @@ def emogen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return Ran(int(ended.value.code or 0), out, err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Make a new folder for each example of a test. pytest's own look through all earlier ones for a free number."""
+    base, number = tmp_path_factory.mktemp("examples"), count()
+
+    def make() -> Path:
+        folder = base / str(next(number))
+        folder.mkdir()
+        return folder
+
+    return make
 
 
 @pytest.fixture

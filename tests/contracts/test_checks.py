@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emogen.checks import CHECKS, Answer, Example, Fault, Score
@@ -62,7 +62,6 @@ every_check = pytest.mark.parametrize("reason", CHECKS.names())
 
 
 @every_check
-@settings(deadline=None, max_examples=60)
 @given(answer=answers)
 def test_a_check_finds_something_or_nothing(reason: str, answer: Answer) -> None:
     """Whatever the turns hold, a check says in words what it saw, in one of the turns, and the same each time."""
@@ -75,7 +74,6 @@ def test_a_check_finds_something_or_nothing(reason: str, answer: Answer) -> None
 
 
 @every_check
-@settings(deadline=None, max_examples=60)
 @given(answer=answers, space=st.text(" \n\t\r\u00a0\u2003\u2028", min_size=1, max_size=4))
 def test_white_space_around_a_text_changes_nothing(reason: str, answer: Answer, space: str) -> None:
     """What stands before and after a question or an answer, and shows nothing, is no part of a verdict."""

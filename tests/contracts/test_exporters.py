@@ -134,10 +134,10 @@ def test_any_sample_is_written_validly_or_listed(
     drawn: list[Sample],
     split_by: tuple[float, float, float] | None,
     root: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    new_folder: Callable[[], Path],
 ) -> None:
     """Whatever samples hold, the export is valid, each is in it or listed, and their order is no matter."""
-    folder = tmp_path_factory.mktemp("export")
+    folder = new_folder()
     options = ExportOptions(turns=kind, images=way, image_root=root, split_by=split_by)
     report = export([GOOD, *drawn], format, folder / "first", options)
     assert validate(folder / "first", format) == []

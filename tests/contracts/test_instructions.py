@@ -120,7 +120,6 @@ hostile = st.lists(st.sampled_from(TRAPS), max_size=60).map("".join)
 
 
 @every_asked
-@settings(deadline=None, max_examples=150)
 @given(text=hostile)
 def test_any_answer_is_turns_or_unreadable(name: str, text: str) -> None:
     """Whatever a model writes, the parser returns turns that a file can hold, or the reason why not."""
@@ -206,7 +205,6 @@ def turns_of(kinds: tuple[TurnKind, ...]) -> st.SearchStrategy[tuple[Turn, ...]]
 
 
 @every_asked
-@settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_turns_survive_being_written_and_read(name: str, data: st.DataObject) -> None:
     """Turns written in either form are read back as they were."""

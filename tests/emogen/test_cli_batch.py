@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from aiohttp import web
 from batch_stub import BatchStub, Fault, answered, not_run, refused
 from command_line import Emogen, Ran
 from openai_stub import REASONING
+from own_process import Program
 
 from emogen.lock import locked
 
@@ -425,8 +424,8 @@ class Killer:
 
     def __init__(self, stub: BatchStub) -> None:
         self._stub = stub
-        self._process: subprocess.Popen[bytes] | None = None
-        self._started = threading.Event()
+        self._process: Program | None = None
+        self._started, self._ended = threading.Event(), threading.Event()
 
     def kill_at(self, call: str, when: Any) -> None:
         self._stub.faults[call] = [Fault(self._kill, when)]
@@ -435,14 +434,18 @@ class Killer:
         self._started.wait()
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+        self._ended.wait()
 
     def run(self, *words: object) -> int:
-        command = [sys.executable, "-c", "from emogen.cli import main; main()", *map(str, words)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with Program(*words) as process:
             self._process = process
+            self._ended.clear()
             self._started.set()
-            return process.wait(60)
+            try:
+                return process.wait()
+            finally:
+                self._ended.set()
+                self._started.clear()
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -489,22 +492,12 @@ def test_collecting_after_a_kill_adopts(batches: Batches, batch_stub: BatchStub)
 def test_interrupted(batches: Batches, batch_stub: BatchStub) -> None:
     """Ctrl-C while waiting ends with 130 and one line; the batches go on."""
     assert batches.submit().code == 0
-    command = [
-        sys.executable,
-        "-c",
-        "from emogen.cli import main; main()",
-        "batch",
-        "status",
-        str(batches.run),
-    ]
-    with subprocess.Popen(
-        [*command, "--wait", "--every", "0.05"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with Program("batch", "status", batches.run, "--wait", "--every", 0.05) as process:
         while batch_stub.calls.count("retrieve") < 3 and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+        _, err = process.communicate()
+        assert process.poll() == 130
     assert err.splitlines()[-1] == "interrupted; the batches go on without this command."
     assert "Traceback" not in err
 

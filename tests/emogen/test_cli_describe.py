@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 import tiny_models
 from command_line import Emogen
+from own_process import Program
 from PIL import Image
 
 from emogen.sources import read_records
@@ -209,11 +208,6 @@ def test_too_few_to_calibrate(emogen: Emogen, photographs: Path) -> None:
     assert "only 0 images" in ran.err
 
 
-def started(*words: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "emogen", *map(str, words)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted(tmp_path: Path, emogen: Emogen, stop: signal.Signals) -> None:
     """Ctrl-C and a kill leave no half of a file; the same command goes on, and ends with the same bytes."""
@@ -222,19 +216,18 @@ def test_interrupted(tmp_path: Path, emogen: Emogen, stop: signal.Signals) -> No
     for number in range(150):
         Image.effect_noise((200, 200), 50).save(folder / f"{number}.png")
     out = tmp_path / "records.jsonl"
-    with started("describe", folder, "--out", out, "--no-objects") as process:
+    with Program("describe", folder, "--out", out, "--no-objects") as process:
         work = tmp_path / "records.work" / "found.sqlite-wal"
         limit_s = time.monotonic() + 60
         while not (work.exists() and work.stat().st_size > 12_000) and time.monotonic() < limit_s:
             time.sleep(0.01)
         process.send_signal(stop)
-        said, err = process.communicate(timeout=30)
-    assert said == b""
+        said, err = process.communicate()
+        code = process.poll()
+    assert said == ""
     if stop is signal.SIGINT:
-        assert process.returncode == 130
-        assert (
-            err.decode().strip().splitlines()[-1].startswith(f"interrupted; {work.parent} keeps what is done")
-        )
+        assert code == 130
+        assert err.strip().splitlines()[-1].startswith(f"interrupted; {work.parent} keeps what is done")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "records.work"]
     assert emogen("describe", folder, "--out", out, "--no-objects").code == 0
     undisturbed = tmp_path / "undisturbed.jsonl"

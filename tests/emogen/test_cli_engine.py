@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from command_line import Emogen
 from openai_stub import OpenAIStub, Reply
+from own_process import Program
 
 from emogen.journal import Journal
 
@@ -131,12 +131,11 @@ def test_killed(emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path
     stub.default = Reply(delay_s=0.02)
     words = ["generate", records_file(40), "--backend", "openai:m", "--base-url", stub.url, "--out", run]
     words += ["--types", "categorical,reasoning", "--in-flight", in_flight]
-    command = [sys.executable, "-c", "from emogen.cli import main; main()", *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with Program(*words) as process:
         deadline_s = time.monotonic() + 30
         while len(stub.bodies) < 20 and time.monotonic() < deadline_s:
             time.sleep(0.005)
-        process.kill()
+        process.send_signal(signal.SIGKILL)
     with Journal(run / "journal.sqlite") as journal:
         committed = len(list(journal.entries()))
     assert 0 < committed < 40

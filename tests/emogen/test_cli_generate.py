@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import Emogen
 from openai_stub import CONVERSATION, REASONING, OpenAIStub, Reply, completion
+from own_process import Program
 
 SECRET = "sk-planted-0123456789abcdef"
 
@@ -24,28 +25,6 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 def ids(run: Path) -> list[str]:
     return [f"{row['record']['id']}/{row['instruction']}" for row in rows(run / "samples.jsonl")]
-
-
-Start = Callable[..., subprocess.Popen[str]]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Start `emogen generate` in a process of its own."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*words: object, **options: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", "from emogen.cli import main; main()", "generate", *map(str, words)]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", **options
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -168,7 +147,6 @@ def test_a_secret_stays_one(
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_ended_in_the_middle_and_run_again(
     emogen: Emogen,
-    start: Start,
     tmp_path: Path,
     records_file: Callable[..., Path],
     stub: OpenAIStub,
@@ -179,12 +157,13 @@ def test_ended_in_the_middle_and_run_again(
     run, in_flight, count = tmp_path / "run", 4, 40
     words = [records_file(count), "--backend", "openai:m", "--base-url", stub.url, "--out", run]
     words += ["--types", "categorical,reasoning", "--in-flight", in_flight]
-    process = start(*words)
-    wait_until(lambda: len(stub.bodies) > 12)
-    process.send_signal(how)
-    out, err = process.communicate(timeout=30)
+    with Program("generate", *words) as process:
+        wait_until(lambda: len(stub.bodies) > 12)
+        process.send_signal(how)
+        out, err = process.communicate()
+        code = process.poll()
     if how == signal.SIGINT:
-        assert process.returncode == 130
+        assert code == 130
         assert f"interrupted; {run} keeps what is done" in err
         assert "kept " in out
     assert "Traceback" not in err
@@ -203,35 +182,35 @@ def test_ended_in_the_middle_and_run_again(
 
 
 def test_interrupted_while_the_embedded_model_writes(
-    start: Start, tmp_path: Path, records_file: Callable[..., Path]
+    tmp_path: Path, records_file: Callable[..., Path]
 ) -> None:
     """Ctrl-C does not wait for the embedded model's whole answer."""
-    process = start(records_file(5), "--backend", "embedded", "--out", tmp_path / "run")
-    wait_until(
-        lambda: len(ids(tmp_path / "run")) > 0 if (tmp_path / "run" / "samples.jsonl").exists() else False
-    )
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
-    assert process.returncode == 130
+    words = [records_file(5), "--backend", "embedded", "--out", tmp_path / "run"]
+    with Program("generate", *words) as process:
+        wait_until(
+            lambda: len(ids(tmp_path / "run")) > 0 if (tmp_path / "run" / "samples.jsonl").exists() else False
+        )
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(20)
+        assert process.poll() == 130
     assert "interrupted; " in err
     assert "demonstration model" in err
     assert json.loads((tmp_path / "run" / "run.json").read_text())["state"] == "stopped"
 
 
 def test_two_processes_on_one_folder(
-    emogen: Emogen, start: Start, tmp_path: Path, records_file: Callable[..., Path], stub: OpenAIStub
+    emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path], stub: OpenAIStub
 ) -> None:
     """A second process on the same folder is refused, and the first goes on to its end."""
     stub.default = Reply(delay_s=1)
     words = [records_file(2), "--types", "reasoning", "--backend", "openai:m", "--base-url", stub.url]
     words += ["--out", tmp_path / "run"]
-    first = start(*words)
-    wait_until(lambda: len(stub.bodies) > 0)
-    second = emogen("generate", *words)
-    assert second.code == 2
-    assert "another process is writing into this run folder" in second.err
-    first.communicate(timeout=30)
-    assert first.returncode == 0
+    with Program("generate", *words) as first:
+        wait_until(lambda: len(stub.bodies) > 0)
+        second = emogen("generate", *words)
+        assert second.code == 2
+        assert "another process is writing into this run folder" in second.err
+        assert first.wait() == 0
     assert len(ids(tmp_path / "run")) == 2
 
 
@@ -243,16 +222,18 @@ def test_two_processes_on_one_folder(
     ],
 )
 def test_a_terminal_that_knows_few_letters(
-    start: Start, tmp_path: Path, records_file: Callable[..., Path], encoding: str
+    tmp_path: Path, records_file: Callable[..., Path], encoding: str
 ) -> None:
     """Output that cannot show a character stands something in for it and goes on."""
     records = records_file(1, caption="A rocket → the sky, “now”.")
     words = [records, "--out", tmp_path / "run", "--types", "categorical,reasoning", "--show-prompt"]
+    command = [sys.executable, "-m", "emogen", "generate", *map(str, words)]
     environment = {"PYTHONIOENCODING": encoding, "PATH": "/usr/bin:/bin"}
-    process = start(*words, env=environment)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 0, err
-    assert "A rocket" in out
+    ran = subprocess.run(
+        command, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "A rocket" in ran.stdout
 
 
 def test_a_real_model_over_http(emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path]) -> None:

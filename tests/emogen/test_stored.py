@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     ),
 )
 def test_fast_and_whole_reading_agree(
-    path: tuple[Any, ...], value: object, tmp_path_factory: pytest.TempPathFactory
+    path: tuple[Any, ...], value: object, new_folder: Callable[[], Path]
 ) -> None:
     """Whatever stands in the place of a field that is handed on: both take it alike, or both refuse it."""
     row = json.loads(json.dumps(ROW))
@@ -133,7 +134,7 @@ def test_fast_and_whole_reading_agree(
         parent[path[-1]] = value
     else:
         row = value
-    file = write(tmp_path_factory.mktemp("stored") / "samples.jsonl", json.dumps(row))
+    file = write(new_folder() / "samples.jsonl", json.dumps(row))
     try:
         whole = plain(as_stored(Sample.model_validate_json(json.dumps(row))))
     except ValueError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from made_once import made_once
 from PIL import Image
 
 from emogen.protocol import categorical_answer, categorical_question
@@ -31,17 +34,17 @@ COLOURS = {"red": "fear", "green": "amusement", "blue": "sadness", "white": "awe
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An InstructBLIP checkpoint of the Vicuna kind as the Hub lays it out, with random weights."""
-    folder = tmp_path_factory.mktemp("instructblip-tiny")
-    save_tiny_checkpoint(folder, seed=0)
-    return folder
+    return made_once(
+        tmp_path_factory, "instructblip-tiny", lambda folder: save_tiny_checkpoint(folder, seed=0)
+    )
 
 
 @pytest.fixture(scope="session")
 def tiny_t5_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same of the FlanT5 kind: output layer and embeddings are two tensors, dropout is not 0."""
-    folder = tmp_path_factory.mktemp("instructblip-tiny-t5")
-    save_tiny_checkpoint(folder, seed=0, t5=True)
-    return folder
+    return made_once(
+        tmp_path_factory, "instructblip-tiny-t5", lambda folder: save_tiny_checkpoint(folder, seed=0, t5=True)
+    )
 
 
 @pytest.fixture(params=["vicuna", "flan-t5"])
@@ -142,20 +145,27 @@ def assemble_tiny(folder: Path) -> EmoVIT:
     return MODELS.get("instructblip").assemble(ModelSpec("instructblip", str(folder)))
 
 
+# Each test gets a copy, which takes a fifth of the time of reading the model anew.
+read_once = functools.cache(assemble_tiny)
+
+
 @pytest.fixture
 def tiny_model(tiny_folder: Path) -> EmoVIT:
-    return assemble_tiny(tiny_folder)
+    return copy.deepcopy(read_once(tiny_folder))
 
 
 @pytest.fixture
 def either_model(either_folder: Path) -> EmoVIT:
-    return assemble_tiny(either_folder)
+    return copy.deepcopy(read_once(either_folder))
 
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run: four photographs of one colour each, the white one held out."""
-    folder = tmp_path_factory.mktemp("run")
+    return made_once(tmp_path_factory, "run", write_run_folder)
+
+
+def write_run_folder(folder: Path) -> None:
     photos = folder / "photos"
     photos.mkdir()
     for colour in COLOURS:
@@ -163,7 +173,6 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sample_rows()))
     (folder / "records.jsonl").write_text("".join(json.dumps(record(colour)) + "\n" for colour in COLOURS))
     (folder / "run.json").write_text(json.dumps({"image_root": "photos"}))
-    return folder
 
 
 def record(colour: str) -> dict[str, Any]:
@@ -216,6 +225,5 @@ def tuned_folder(tiny_folder: Path, run_folder: Path, tmp_path_factory: pytest.T
     """The tiny model tuned on the run, loss fallen, with its report."""
     from emovit_train.train import train
 
-    folder = tmp_path_factory.mktemp("tuned")
-    train(run_folder, folder, tiny_settings(tiny_folder, epochs=120, lr=5e-3))
-    return folder
+    settings = tiny_settings(tiny_folder, epochs=120, lr=5e-3)
+    return made_once(tmp_path_factory, "tuned", lambda folder: train(run_folder, folder, settings))

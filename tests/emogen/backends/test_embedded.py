@@ -43,8 +43,10 @@ def prompt(kind: Conversation | Reasoning, record: ImageRecord = RECORD) -> Prom
     return kind.prompt(record, PromptRenderer(), structured=True)
 
 
-def test_a_guided_conversation_parses(embedded: EmbeddedBackend) -> None:
+def test_a_guided_conversation_parses(embedded: EmbeddedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     """A guided completion of one record is JSON that the instruction type reads, built on the guide's openings."""
+    # With one candidate a sentence, not the best of several, it reads the same.
+    monkeypatch.setattr("emogen.backends.embedded.CANDIDATES", 1)
     asked = prompt(Conversation())
     answer = asyncio.run(embedded.complete(asked))
     turns = Conversation().parse(answer.text)
@@ -58,8 +60,10 @@ def test_a_guided_conversation_parses(embedded: EmbeddedBackend) -> None:
     assert answer.usage.completion_tokens > 0
 
 
-def test_same_seed_same_text() -> None:
+def test_same_seed_same_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same seed gives the same text whatever was asked before; another seed gives another."""
+    # The second candidate is made from what is cached of the first.
+    monkeypatch.setattr("emogen.backends.embedded.CANDIDATES", 2)
 
     def ask(seed: int, *kinds: Conversation | Reasoning) -> str:
         backend = EmbeddedBackend(BackendOptions(seed=seed))

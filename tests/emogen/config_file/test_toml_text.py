@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emogen.config_file.toml_text import line_in_toml, read_toml
@@ -76,7 +76,6 @@ SETTING = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(NAMES, st.dictionaries(NAMES, SETTING, min_size=1, max_size=3), min_size=1, max_size=3)
 )
@@ -99,7 +98,6 @@ def test_every_line_is_found(groups: dict[str, dict[str, Any]]) -> None:
     assert {key: line_in_toml(text, key) for key in places} == places
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60))
 def test_any_text(text: str) -> None:
     """No text does more than be read or be refused."""

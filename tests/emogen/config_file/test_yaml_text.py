@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emogen.config_file.yaml_text import line_in_yaml, read_yaml
@@ -97,7 +97,6 @@ def test_what_is_no_yaml(text: str, expected: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         NAMES,
@@ -122,7 +121,6 @@ def test_every_line_is_found(groups: dict[str, dict[str, Any]]) -> None:
     assert {key: line_in_yaml(text, key) for key in places} == places
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60))
 def test_any_text(text: str) -> None:
     """No text does more than be read or be refused."""

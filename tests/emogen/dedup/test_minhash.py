@@ -25,11 +25,9 @@ def exact(texts: list[str], threshold: float) -> dict[int, tuple[int, float]]:
     """The same by comparing every pair."""
     kept: list[int] = []
     found = {}
-    for number, text in enumerate(texts):
-        words = shingles(text)
-        scores = [
-            (len(words & o) / len(words | o), -place) for place in kept for o in [shingles(texts[place])]
-        ]
+    pairs = [shingles(text) for text in texts]
+    for number, words in enumerate(pairs):
+        scores = [(len(words & pairs[place]) / len(words | pairs[place]), -place) for place in kept]
         best = max(scores, default=(0.0, 0))
         if best[0] >= threshold:
             found[number] = (-best[1], best[0])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emogen.errors import InputError
@@ -36,7 +37,6 @@ def parts(samples: list[Sample], out: Path, **options: Any) -> tuple[dict[str, s
     return {split: {row["id"].split("/")[0] for row in rows} for split, rows in files.items()}, report
 
 
-@settings(deadline=None)
 @given(
     drawn=st.lists(
         st.tuples(
@@ -50,10 +50,10 @@ def parts(samples: list[Sample], out: Path, **options: Any) -> tuple[dict[str, s
     seed=st.integers(0, 5),
 )
 def test_no_image_is_in_two_splits(
-    drawn: list[tuple[str, Any]], split_by: Any, seed: int, tmp_path_factory: pytest.TempPathFactory
+    drawn: list[tuple[str, Any]], split_by: Any, seed: int, new_folder: Callable[[], Path]
 ) -> None:
     """However records name an image, and however many copies its file has, all of it is in one split."""
-    root = tmp_path_factory.mktemp("split")
+    root = new_folder()
     content = {"a.jpg": b"BM A", "copy.jpg": b"BM A", "b.jpg": b"BM B", "b2.jpg": b"BM B2"}
     for name, data in content.items():
         (root / name).write_bytes(data)

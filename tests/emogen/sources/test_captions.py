@@ -168,10 +168,10 @@ paths = st.lists(parts, min_size=1, max_size=3).map("/".join)
     images=st.lists(paths, max_size=6, unique=True),
 )
 def test_no_caption_is_another_images(
-    tmp_path_factory: pytest.TempPathFactory, names: list[str], images: list[str]
+    new_folder: Callable[[], Path], names: list[str], images: list[str]
 ) -> None:
     """Whatever the names, a caption goes to an image that has all of its name's folders, and to one alone."""
-    path = tmp_path_factory.mktemp("captions") / "c.json"
+    path = new_folder() / "c.json"
     path.write_text(json.dumps({name: name for name in names}))
     captions = Captions(path)
     try:

@@ -156,11 +156,9 @@ texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
         st.fixed_dictionaries({"caption": texts, "scene": texts, "object": st.lists(texts)}), max_size=4
     )
 )
-def test_what_csv_writes_is_read(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]]
-) -> None:
+def test_what_csv_writes_is_read(new_folder: Callable[[], Path], rows: list[dict[str, object]]) -> None:
     """Whatever texts a table holds, as Python's csv writes it, they come back but for the spaces around them."""
-    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path = new_folder() / "a.csv"
     with io.StringIO(newline="") as text:
         writer = csv.DictWriter(text, ["image", "caption", "scene", "object"])
         writer.writeheader()
@@ -184,9 +182,9 @@ def test_what_csv_writes_is_read(
         )
     ).map(b"".join)
 )
-def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_bytes(new_folder: Callable[[], Path], content: bytes) -> None:
     """Whatever the bytes, the answer is records, problems or an InputError."""
-    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path = new_folder() / "a.csv"
     path.write_bytes(content)
     try:
         records = list(open_source(path).records(lambda problem: None))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -165,18 +166,18 @@ values = st.recursive(
 
 @given(elements=st.lists(values, max_size=6), indent=st.sampled_from([None, 0, 2]))
 def test_a_list_is_read_element_by_element(
-    tmp_path_factory: pytest.TempPathFactory, elements: list[object], indent: int | None
+    new_folder: Callable[[], Path], elements: list[object], indent: int | None
 ) -> None:
     """Whatever list a JSON file holds, its elements come back in order, numbered from 1."""
-    path = tmp_path_factory.mktemp("array") / "a.json"
+    path = new_folder() / "a.json"
     path.write_text(json.dumps(elements, indent=indent))
     assert list(json_array(path)) == list(enumerate(elements, 1))
 
 
 @given(text=st.lists(st.sampled_from([*'[]{},:" \n', "1", '"a"', "null", "[1]"]), max_size=8).map("".join))
-def test_a_broken_list_is_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_a_broken_list_is_refused(new_folder: Callable[[], Path], text: str) -> None:
     """A text that is no JSON list is refused, and one that is none for `json` is none here."""
-    path = tmp_path_factory.mktemp("array") / "a.json"
+    path = new_folder() / "a.json"
     path.write_text(text)
     try:
         expected = json.loads(text)
