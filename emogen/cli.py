@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from emogen.terminal import Version, run_app, say, show_counts
+from emogen.terminal import AsJson, Version, run_app, say, show_counts, show_json
 
 __all__ = ["app", "main"]
 
@@ -93,6 +93,7 @@ def rebuild(
             "--config", help="Run file whose checks are taken instead of those that the run was told."
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a run's samples anew from its journal, with today's parsers and checks; nothing is asked or paid."""
     from emogen.rebuilding import rebuild as rebuild_run
@@ -101,7 +102,10 @@ def rebuild(
 
     file = read_run_file(config) if config else None
     kept, rejected = rebuild_run(run, read_settings(file.given, file.place).checks if file else None)
-    show_counts(kept, rejected)
+    if as_json:
+        show_json({"out": run, "kept": kept, "rejected": rejected})
+    else:
+        show_counts(kept, rejected)
 
 
 @setup_app.command("local")

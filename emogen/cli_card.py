@@ -16,11 +16,11 @@ __all__ = ["card"]
 def card(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="The file to write; default: README.md in the run folder.")
+        Path | None, typer.Option("--out", help="The file to write. Default: README.md in the run folder.")
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="What the data set is called; default: the run folder's name."),
+        typer.Option("--name", help="What the data set is called. Default: the run folder's name."),
     ] = None,
     text_license: Annotated[
         str | None,

@@ -23,6 +23,7 @@ __all__ = [
     "Location",
     "Metadata",
     "Out",
+    "figures",
     "option",
     "settings_of",
     "show_captions",
@@ -74,6 +75,27 @@ def show_labelling(report: Report) -> None:
     if report.labelled_by:
         models = ", ".join(f"{model} {count:,}" for model, count in report.labelled_by.most_common())
         say(f"{report.labelled_by.total():,} of the emotions are a model's word ({models})")
+
+
+def figures(report: Report, out: Path) -> dict[str, object]:
+    """Return what `--json` says of a records file that was written."""
+    from emogen.recording import problems_file
+
+    counts = [
+        {"split": split, "emotion": emotion, "records": count}
+        for (split, emotion), count in report.counts.items()
+    ]
+    left_out, lacking = report.problems.left_out, report.problems.lacking
+    return {
+        "out": out,
+        "written": report.written,
+        "counts": counts,
+        "labelled_by_model": report.labelled_by,
+        "missing_images": report.missing_images,
+        "left_out": left_out,
+        "lacking": lacking,
+        "problems": problems_file(out) if left_out or lacking else None,
+    }
 
 
 def show_problems(report: Report, out: Path) -> None:

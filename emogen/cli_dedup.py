@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, cast, get_args
 import typer
 
 from emogen.errors import UnknownNameError
-from emogen.terminal import progress, say
+from emogen.terminal import AsJson, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.dedup.run import Compare, Report
@@ -33,7 +33,7 @@ def dedup(
             "--threshold",
             min=LEAST_THRESHOLD,
             max=1.0,
-            help="Least score of near-duplicates; default: 0.7 for minhash, 0.95 for embeddings.",
+            help="Least score of near-duplicates. Default: 0.7 for minhash, 0.95 for embeddings.",
         ),
     ] = None,
     remove: Annotated[
@@ -41,6 +41,7 @@ def dedup(
         typer.Option("--remove", help="Move them to rejections.jsonl; `emogen rebuild` brings them back."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List them and change nothing.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find samples that say nearly the same as another; flag them, or remove them.
 
@@ -59,6 +60,9 @@ def dedup(
             report = find(run, method, compare=scope, threshold=threshold, advance=advance)
         else:
             report = mark(run, method, compare=scope, threshold=threshold, remove=remove, advance=advance)
+    if as_json:
+        show_json({"method": method, "compare": compare, "dry_run": dry_run, **_figures(report)})
+        return
     if dry_run:
         _list(report)
     alike = sum(map(len, report.clusters.values()))
@@ -68,6 +72,15 @@ def dedup(
     )
     if not dry_run:
         _say_what_was_done(report, remove=remove)
+
+
+def _figures(report: Report) -> dict[str, object]:
+    clusters = [
+        {"stays": kept, "alike": [{"id": other, "score": score} for other, score in others]}
+        for kept, others in report.clusters.items()
+    ]
+    done = {"flagged": report.flagged, "removed": report.removed}
+    return {"threshold": report.threshold, "compared": report.compared, "clusters": clusters, **done}
 
 
 def _list(report: Report) -> None:

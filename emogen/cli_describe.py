@@ -14,6 +14,7 @@ from emogen.cli_data import (
     Location,
     Metadata,
     Out,
+    figures,
     option,
     settings_of,
     show_captions,
@@ -21,7 +22,7 @@ from emogen.cli_data import (
     show_problems,
 )
 from emogen.errors import CheckFailedError
-from emogen.terminal import progress, say
+from emogen.terminal import AsJson, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.describing.run import Outcome
@@ -83,13 +84,18 @@ def describe(
         int, typer.Option("--batch-size", min=1, help="How many images a local model is given at once.")
     ] = 16,
     device: Annotated[
-        str | None,
-        typer.Option("--device", help="Where local models run: cpu, cuda, cuda:1. Default: a GPU."),
-    ] = None,
+        str,
+        typer.Option(
+            "--device", help="Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1."
+        ),
+    ] = "auto",
     dtype: Annotated[
-        str | None,
-        typer.Option("--dtype", help="float32, float16 or bfloat16. Default: 16 bits on a GPU, else 32."),
-    ] = None,
+        str,
+        typer.Option(
+            "--dtype",
+            help="Number format of local models' weights: float32, float16, bfloat16, or auto (float32 on a CPU).",
+        ),
+    ] = "auto",
     yes: Annotated[
         bool,
         typer.Option("--yes", help="Download models of the Hub that are not in its cache without asking."),
@@ -102,6 +108,7 @@ def describe(
     max_cost: Annotated[float | None, option("max_cost")] = None,
     prices: Annotated[Path | None, option("prices")] = None,
     image_side: Annotated[int | None, option("image_side")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Describe images: measure them, let models caption and tag them, join what you know, write records.
 
@@ -133,8 +140,8 @@ def describe(
         emotion=emotion,
         thresholds=read_thresholds(thresholds),
         calibrate=calibrate,
-        device=device,
-        dtype=dtype,
+        device=None if device == "auto" else device,
+        dtype=None if dtype == "auto" else dtype,
         batch_size=batch_size,
         yes=yes,
     )
@@ -148,6 +155,9 @@ def describe(
     _show_calibration(outcome)
     if outcome.failures:
         say(f"{outcome.failures:,} requests failed; {outcome.work} keeps all the others", err=True)
+    if as_json:
+        failed = {"failed_requests": outcome.failures, "calibration": outcome.maps}
+        show_json({**figures(outcome.report, out), **failed})
     show_problems(outcome.report, out)
     if outcome.failures:
         raise CheckFailedError(

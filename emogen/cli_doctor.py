@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-import typer
-
-from emogen.terminal import say
+from emogen.terminal import AsJson, say, show_json
 
 if TYPE_CHECKING:
     from emogen.doctor import Finding
@@ -17,22 +14,16 @@ __all__ = ["doctor"]
 _MARKS: Final = {"ok": "+", "missing": "-", "broken": "!"}
 
 
-def doctor(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="A JSON list of what was found, on stdout.")
-    ] = False,
-) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Say what is installed and set up, and what each missing thing would enable.
 
     Nothing is asked of any server, and of keys only whether they are set. The exit code is 0 whatever is missing.
     """
-    import orjson
-
     from emogen.doctor import findings
 
     found = list(findings())
     if as_json:
-        say(orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2).decode())
+        show_json({"findings": found})
         return
     for one in found:
         say(_line(one))

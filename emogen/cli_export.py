@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 import typer
 
 from emogen.errors import InputError, UnknownNameError
-from emogen.terminal import note, progress, say
+from emogen.terminal import AsJson, note, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.exporters.export import ExportReport
@@ -36,21 +36,21 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="The file or folder to write.")],
     turns: Annotated[
         str | None,
-        typer.Option("--turns", help="single (a row per question) or conversation; default: the format's."),
+        typer.Option("--turns", help="single (a row per question) or conversation. Default: the format's."),
     ] = None,
     images: Annotated[
         str | None,
         typer.Option(
-            "--images", help="reference, copy, link or embed: where the images are; default: the format's."
+            "--images", help="reference, copy, link or embed: where the images are. Default: the format's."
         ),
     ] = None,
     image_root: Annotated[
-        Path | None, typer.Option("--image-root", help="Folder of the images; default: the run's.")
+        Path | None, typer.Option("--image-root", help="Folder of the images. Default: the run's.")
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
-            "--split", help="train (what is not held out), val, test or all; default: train, or all."
+            "--split", help="train (what is not held out), val, test or all. Default: train, or all."
         ),
     ] = None,
     split_by: Annotated[
@@ -61,7 +61,7 @@ def export(
     ] = None,
     split_seed: Annotated[int, typer.Option("--split-seed", help="Divides the images in another way.")] = 0,
     types: Annotated[
-        str | None, typer.Option("--types", help="Instruction types, comma-separated; default: all.")
+        str | None, typer.Option("--types", help="Instruction types, comma-separated. Default: all.")
     ] = None,
     flags: Annotated[
         str,
@@ -84,6 +84,7 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder that an earlier export made.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a run's samples for another trainer; the same samples always give the same bytes.
 
@@ -114,7 +115,10 @@ def export(
     )
     with progress("reading", None) as advance:
         report = write(_counted(stored_samples(samples), advance), format, out, options)
-    _show(report, format)
+    if as_json:
+        show_json({"format": format, **vars(report), "odd": report.odd.counts()})
+    else:
+        _show(report, format)
 
 
 def _counted(samples: Iterator[StoredSample], advance: Callable[[int], object]) -> Iterator[StoredSample]:

@@ -12,7 +12,7 @@ from emogen.cli_options import takes_settings
 from emogen.errors import CheckFailedError
 from emogen.run_file import RunFile
 from emogen.settings import RunSettings
-from emogen.terminal import note, progress, say, show_counts, show_remarks
+from emogen.terminal import AsJson, note, progress, say, show_counts, show_json, show_remarks
 
 if TYPE_CHECKING:
     from emogen.asking import Asker
@@ -41,6 +41,7 @@ def generate(
         bool,
         typer.Option("--overwrite", help="Start the run folder anew; answers in its journal are used again."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make instruction data from records with a language model.
 
@@ -52,14 +53,14 @@ def generate(
         from emogen import cli_trial
 
         if show_prompt:
-            cli_trial.show_prompts(settings)
+            cli_trial.show_prompts(settings, as_json=as_json)
         else:
-            cli_trial.dry_run(settings, overwrite=overwrite)
+            cli_trial.dry_run(settings, overwrite=overwrite, as_json=as_json)
     else:
-        _run(settings, file, overwrite=overwrite)
+        _run(settings, file, overwrite=overwrite, as_json=as_json)
 
 
-def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> None:
+def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool, as_json: bool) -> None:
     """Make the run folder, generate into it, and say what came of it, however it ends."""
     from emogen.asking import open_asker
     from emogen.event_loop import run
@@ -97,6 +98,8 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool) -> Non
             show_counts(folder.kept, folder.rejected)
             _show_spending(asker)
             say(f"→ {', '.join(str(out / name) for name in FILES)}")
+            if as_json:
+                show_json({"out": out, "kept": folder.kept, "rejected": folder.rejected, **_spending(asker)})
     if not folder.kept.total():
         raise CheckFailedError("nothing was kept", where=out, remedy="The reasons are in rejections.jsonl.")
 
@@ -156,6 +159,17 @@ class _Spending:
         return (
             f", cost {spent:.2f} of about {spent * self._total / self._rows:.2f} {self._asker.price.currency}"
         )
+
+
+def _spending(asker: Asker | None) -> dict[str, object]:
+    """Return what `--json` says of money; None where no price is known."""
+    price = asker.price if asker else None
+    return {
+        "from_journal": asker.replayed if asker else 0,
+        "cost": asker.admission.spent if asker and price else None,
+        "perhaps_more": asker.admission.perhaps_spent if asker and price else None,
+        "currency": price.currency if price else None,
+    }
 
 
 def _show_spending(asker: Asker | None) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from emogen.errors import CheckFailedError
-from emogen.terminal import progress, say, show_counts, show_remarks
+from emogen.terminal import AsJson, progress, say, show_counts, show_json, show_remarks
 
 __all__ = ["import_file"]
 
@@ -25,19 +25,20 @@ def import_file(
     out: Annotated[Path, typer.Option("--out", help="The run folder to write.")],
     image_root: Annotated[
         Path | None,
-        typer.Option("--image-root", help="Folder of the images; default: the file's own."),
+        typer.Option("--image-root", help="Folder of the images. Default: the file's own."),
     ] = None,
     labels: Annotated[
         str | None,
         typer.Option(
             "--labels",
-            help="Label set: a known name (mikels-8) or joy,anger,fear; default: by the questions.",
+            help="Label set: a known name (mikels-8) or joy,anger,fear. Default: by the questions.",
         ),
     ] = None,
     checks: Annotated[
         bool, typer.Option("--checks", help="Reject or flag samples by the checks that generated ones pass.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a run folder of an instruction file that you have: to check it, or to write it in another format.
 
@@ -59,7 +60,10 @@ def import_file(
             overwrite=overwrite,
             on_row=advance,
         )
-    show_counts(report.kept, report.rejected)
+    if as_json:
+        show_json({"out": out, "kept": report.kept, "rejected": report.rejected})
+    else:
+        show_counts(report.kept, report.rejected)
     unreadable = report.rejected[UNREADABLE]
     show_remarks(report.unreadable)
     if unreadable > len(report.unreadable):

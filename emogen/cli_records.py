@@ -13,13 +13,14 @@ from emogen.cli_data import (
     Location,
     Metadata,
     Out,
+    figures,
     option,
     settings_of,
     show_captions,
     show_labelling,
     show_problems,
 )
-from emogen.terminal import progress, say
+from emogen.terminal import AsJson, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.dataset import Dataset
@@ -47,6 +48,7 @@ def records(
     sample: Annotated[str | None, option("sample")] = None,
     limit: Annotated[int | None, option("limit")] = None,
     selection_seed: Annotated[int | None, option("selection_seed")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the records of a data set in any known layout, all of them or a selection, with their counts."""
     from emogen.opening import dataset_of
@@ -77,6 +79,8 @@ def records(
             "can be generated, but nothing trained",
             err=True,
         )
+    if as_json:
+        show_json({**figures(report, out), "differences": dataset.differences()})
     show_problems(report, out)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emogen.errors import InputError
-from emogen.terminal import progress, say
+from emogen.terminal import AsJson, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.report.gallery import Run
@@ -21,16 +21,15 @@ def report(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     other: Annotated[Path | None, typer.Argument(help="A second run folder, to stand beside it.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The file to write; default: report.html in the run folder.")
+        Path | None, typer.Option("--out", help="The file to write. Default: report.html in the run folder.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws other rows to show and measure.")] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as JSON on stdout, and write no page.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write one HTML file that shows what a run came to: figures, charts, examples and a gallery. It opens offline."""
-    import orjson
+    """Write one HTML file that shows what a run came to: figures, charts, examples and a gallery. It opens offline.
 
+    With --json, the figures are printed and no file is written.
+    """
     from emogen.atomic import write_text
     from emogen.report.gallery import cards_of
     from emogen.report.page import page_of
@@ -46,7 +45,7 @@ def report(
         columns.append(column)
         figures.append(counts)
     if as_json:
-        say(orjson.dumps(figures, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+        show_json({"runs": figures})
         return
     write_text(place, page_of(columns, cards_of(runs)))
     say(f"wrote {place} ({place.stat().st_size / 1e6:.1f} MB)")

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 from emogen.settings import RunSettings
-from emogen.terminal import say, show_remarks
+from emogen.terminal import say, show_json, show_remarks
 
 if TYPE_CHECKING:
     from emogen.backends import Backend
     from emogen.instructions import AskedInstruction
     from emogen.journal import Journal
+    from emogen.prices import Price
     from emogen.schemas import ImageRecord, Prompt, Usage
 
 __all__ = ["dry_run", "show_prompts"]
@@ -26,7 +27,7 @@ WHY_UNASKED: Final = {
 }
 
 
-def show_prompts(settings: RunSettings) -> None:
+def show_prompts(settings: RunSettings, *, as_json: bool = False) -> None:
     """Print what would be asked about the first record of which anything would."""
     from emogen.opening import dataset_of
 
@@ -34,12 +35,15 @@ def show_prompts(settings: RunSettings) -> None:
     for record in dataset_of(settings).records():
         prompts = render(record)
         if not isinstance(prompts, str):
-            for prompt in prompts:
+            shown = list(prompts)
+            for prompt in shown:
                 _print_prompt(prompt)
+            if as_json:
+                show_json({"prompts": shown})
             return
 
 
-def dry_run(settings: RunSettings, *, overwrite: bool) -> None:
+def dry_run(settings: RunSettings, *, overwrite: bool, as_json: bool = False) -> None:
     """Render every prompt and say what asking them would take; nothing is asked or written."""
     from emogen.opening import dataset_of
 
@@ -55,7 +59,10 @@ def dry_run(settings: RunSettings, *, overwrite: bool) -> None:
         say(
             f"not counted: {total.done} rows that {settings.out} holds, {total.answered} answers in its journal"
         )
-    _show_usage(settings, total.usage, known)
+    price = _show_usage(settings, total.usage, known)
+    if as_json:
+        cost = {"cost": price.of(total.usage), "currency": price.currency} if price else {"cost": None}
+        show_json({**vars(total), **cost})
 
 
 @dataclass
@@ -158,7 +165,8 @@ def _total(settings: RunSettings, records: Iterator[ImageRecord], known: _Known)
     return total
 
 
-def _show_usage(settings: RunSettings, usage: Usage, known: _Known) -> None:
+def _show_usage(settings: RunSettings, usage: Usage, known: _Known) -> Price | None:
+    """Say what is expected; return the price, where it is known."""
     from emogen.prices import price_of
 
     how = "as long as those in the journal" if known.answer_tokens else "of a usual length"
@@ -170,8 +178,9 @@ def _show_usage(settings: RunSettings, usage: Usage, known: _Known) -> None:
     price = price_of(model, settings.prices)
     if price is None:
         say(f"cost unknown: no price for {model or 'no model'}; give one with --prices FILE")
-        return
+        return None
     say(f"about {price.of(usage):.2f} {price.currency} (prices as of {price.as_of})")
+    return price
 
 
 def _prompts(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from emogen.errors import CheckFailedError
-from emogen.terminal import progress, say
+from emogen.terminal import AsJson, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.exporters import Problem
@@ -27,9 +27,7 @@ def validate(
             help="emovit, imagefolder, instructblip, lavis-llava, llava, messages, parquet, sharegpt, webdataset.",
         ),
     ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="A JSON object a problem, on stdout: place, field, rule, remedy.")
-    ] = False,
+    as_json: AsJson = False,
     show: Annotated[int, typer.Option("--show", min=0, help="How many problems to print.")] = SHOWN_PROBLEMS,
 ) -> None:
     """Say whether a file loads in the trainer that it is meant for, and which rules it breaks where.
@@ -40,14 +38,17 @@ def validate(
 
     validation = Validation(file, format)
     found = 0
+    listed: list[Problem] = []
     with progress("reading", None) as advance:
         for problem in validation.problems(advance):
             found += 1
             if as_json:
-                say(_as_json(problem))
+                listed.append(problem)
             elif found <= show:
                 say(problem)
-    if found > show and not as_json:
+    if as_json:
+        show_json({"file": file, "format": format, "rows": validation.rows, "problems": listed})
+    elif found > show:
         say(f"… and {found - show:,} more (--show {found} prints all, --json too)")
     if found:
         raise CheckFailedError(
@@ -55,10 +56,3 @@ def validate(
         )
     if not as_json:
         say(f"{validation.rows:,} rows that load as {format}")
-
-
-def _as_json(problem: Problem) -> str:
-    import orjson
-
-    fields = ("place", "field", "rule", "remedy")
-    return orjson.dumps({name: getattr(problem, name) for name in fields}).decode()

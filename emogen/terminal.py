@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, NoReturn, Protocol
@@ -16,12 +16,26 @@ import typer
 
 from emogen.errors import EmovitError
 
-__all__ = ["Advance", "Version", "note", "progress", "run_app", "say", "show_counts", "show_remarks", "shown"]
+__all__ = [
+    "Advance",
+    "AsJson",
+    "Version",
+    "note",
+    "progress",
+    "run_app",
+    "say",
+    "show_counts",
+    "show_json",
+    "show_remarks",
+    "shown",
+]
 
 PLAIN_INTERVAL_S = 5.0
 INTERRUPTED = 130
 # Control characters but for the line's end and the tab, and the marks that turn the reading direction.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Whether a command was given --json, so that its stdout is for that alone.
+_only_json = False
 
 
 class Advance(Protocol):
@@ -74,6 +88,28 @@ Version = Annotated[
 ]
 
 
+def _keep_stdout(ctx: typer.Context, wanted: bool) -> bool:
+    """Send to stderr all that is said until the command ends, where `--json` was given."""
+
+    def set_to(value: bool) -> None:
+        global _only_json
+        _only_json = value
+
+    if wanted:
+        set_to(True)
+        ctx.call_on_close(lambda: set_to(False))
+    return wanted
+
+
+# The option of every command that reports something; its command calls `show_json` once.
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json", callback=_keep_stdout, help="Print one JSON object on stdout, and all else on stderr."
+    ),
+]
+
+
 def shown(text: str) -> str:
     """Return text with the characters that steer a terminal, or turn its reading direction, written as escapes.
 
@@ -84,7 +120,31 @@ def shown(text: str) -> str:
 
 def say(text: object, *, err: bool = False) -> None:
     """Print a line, on stdout or stderr: the only way in which both programs do so."""
-    typer.echo(shown(str(text)), err=err)
+    typer.echo(shown(str(text)), err=err or _only_json)
+
+
+def show_json(found: Mapping[str, object]) -> None:
+    """Print what a command came to as one JSON object, on stdout: what `--json` asks for.
+
+    Paths become texts, pydantic's models and dataclasses objects, and numbers that JSON has not (NaN) null.
+    """
+    import orjson
+
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    text = orjson.dumps(dict(found), default=_plain_value, option=options).decode()
+    # Where they stand in a text, JSON has an escape of its own for characters that steer a terminal.
+    typer.echo(_STEERING.sub(lambda character: f"\\u{ord(character[0]):04x}", text))
+
+
+def _plain_value(value: object) -> object:
+    dump = getattr(value, "model_dump", None)
+    if dump is not None:
+        return dump(mode="json")
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    return str(value)
 
 
 def note(text: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from emogen.errors import InputError
 from emogen.labels import label_set
 from emogen.protocol import categorical_answer, categorical_question
-from emogen.terminal import note, say
+from emogen.terminal import note, say, show_json
 from emovit_train.decoding import GREEDY, Decoding
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def show_answers(
     batch_size: int = 1,
     device: str = "auto",
     untuned: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Print an answer, or a ranking of labels, for each photograph.
 
@@ -73,6 +74,7 @@ def show_answers(
         batch_size: Photographs at once; free answers may depend on their company where it is more than 1.
         device: See `emovit_train.precision.best_device`.
         untuned: Ask the model as it was before tuning.
+        as_json: Print one JSON object of all, when the last is known.
 
     Raises:
         InputError: a photograph, the context, the checkpoint or the device cannot be used.
@@ -87,9 +89,17 @@ def show_answers(
     model = load_checkpoint(checkpoint, untuned=untuned, device=where)
     if max_new_tokens is not None:
         decoding = replace(decoding, max_new_tokens=max_new_tokens)
+    known = []
     for start in range(0, len(photos), batch_size):
-        for line in _answered(model, photos[start : start + batch_size], asked, decoding):
-            say(line)
+        for photo, answer in _answered(model, photos[start : start + batch_size], asked, decoding):
+            if as_json:
+                known.append(_figures(photo, asked.labels, answer))
+            else:
+                say(
+                    f"{photo}: {answer}" if isinstance(answer, str) else _ranking(photo, asked.labels, answer)
+                )
+    if as_json:
+        show_json({"answers": known})
 
 
 def _check_context(config: CheckpointConfig, context: str | None) -> None:
@@ -103,7 +113,10 @@ def _check_context(config: CheckpointConfig, context: str | None) -> None:
         note("this model was tuned with captions before its instructions: give one with --context")
 
 
-def _answered(model: Assembly, photos: Sequence[Path], asked: Asked, decoding: Decoding) -> Iterator[str]:
+def _answered(
+    model: Assembly, photos: Sequence[Path], asked: Asked, decoding: Decoding
+) -> Iterator[tuple[Path, str | Sequence[Ranked]]]:
+    """Yield what is said of each photograph: a text, or the labels' scores in the order of the labels."""
     from emovit_train.features import FreshViews
     from emovit_train.predict import generate, rank
 
@@ -113,12 +126,20 @@ def _answered(model: Assembly, photos: Sequence[Path], asked: Asked, decoding: D
     if asked.labels:
         answers = [categorical_answer(label) for label in asked.labels]
         ranked = rank(model, seen, questions, answers, at_once=len(photos))
-        for photo, scores in zip(photos, ranked, strict=True):
-            yield _ranking(photo, asked.labels, scores)
+        yield from zip(photos, ranked, strict=True)
         return
     said = generate(model, seen, questions, decoding=decoding, at_once=len(photos))
-    for photo, answer in zip(photos, said, strict=True):
-        yield f"{photo}: {answer}"
+    yield from zip(photos, said, strict=True)
+
+
+def _figures(photo: Path, labels: Sequence[str], answer: str | Sequence[Ranked]) -> dict[str, object]:
+    if isinstance(answer, str):
+        return {"photo": photo, "answer": answer}
+    scores = [
+        {"label": label, "log_prob_sum": score.log_prob_sum, "log_prob_mean": score.log_prob_mean}
+        for label, score in zip(labels, answer, strict=True)
+    ]
+    return {"photo": photo, "ranking": scores}
 
 
 def _ranking(photo: Path, labels: Sequence[str], scores: Sequence[Ranked]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from emogen.errors import InputError
-from emogen.terminal import Version, run_app
+from emogen.terminal import AsJson, Version, run_app
 from emovit_train.cli_asking import Decoding, Device, MaxNewTokens
 from emovit_train.cli_contamination import contamination
 from emovit_train.cli_datasets import datasets
@@ -69,7 +69,10 @@ def predict(
         typer.Option(min=1, help="Photographs at once; above 1, answers may depend on their company."),
     ] = 1,
     device: Device = "auto",
-    untuned: Annotated[bool, typer.Option(help="Ask the model as it was before tuning.")] = False,
+    untuned: Annotated[
+        bool, typer.Option("--untuned", help="Ask the model as it was before tuning.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask about photographs: a free answer, or a ranking of labels by the sum and the mean of their log-probability."""
     if not ask and not labels:
@@ -86,6 +89,7 @@ def predict(
         batch_size=batch_size,
         device=device,
         untuned=untuned,
+        as_json=as_json,
     )
 
 

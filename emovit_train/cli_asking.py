@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from emogen.errors import InputError
 
-__all__ = ["ANSWERS", "BaseUrl", "Decoding", "Device", "MaxCost", "MaxNewTokens", "who"]
+__all__ = [
+    "ANSWERS",
+    "BaseUrl",
+    "Decoding",
+    "Device",
+    "Dtype",
+    "ImageRoot",
+    "MaxCost",
+    "MaxNewTokens",
+    "Split",
+    "who",
+]
 
 # Every answer of a model behind an API, so that none is paid for twice.
 ANSWERS: Final = "answers.sqlite"
 
 Device = Annotated[str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, or cuda.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        help="Number format of MODEL's weights: float32, float16, bfloat16, or auto, which is float32 on a CPU."
+    ),
+]
+ImageRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--image-root",
+        help="Folder of the images. Default: as the run's manifest says, else the data's folder.",
+    ),
+]
+Split = Annotated[str, typer.Option(help="Of the data set: train, val, test or all.")]
 Decoding = Annotated[
     str, typer.Option(help="How answers are made: greedy, or as the references do: emovit, lavis.")
 ]

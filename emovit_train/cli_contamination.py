@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from emogen.errors import CheckFailedError
-from emogen.terminal import say
+from emogen.terminal import AsJson, say, show_json
 
 __all__ = ["contamination"]
 
@@ -24,10 +24,11 @@ def contamination(
     tests: Annotated[
         list[Path], typer.Argument(help="Test lists: data sets, files of records, or folders of images.")
     ],
-    split: Annotated[str, typer.Option(help="Of the tests: train, val, test, or all.")] = "test",
-    train_split: Annotated[str, typer.Option(help="Of TRAIN: train, val, test, or all.")] = "train",
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of TRAIN's photographs. Default: as for `train`.")
+    split: Annotated[str, typer.Option(help="Of the tests: train, val, test or all.")] = "test",
+    train_split: Annotated[str, typer.Option(help="Of TRAIN: train, val, test or all.")] = "train",
+    image_root: Annotated[
+        Path | None,
+        typer.Option("--image-root", help="Folder of TRAIN's images. Default: as for `train`."),
     ] = None,
     distance: Annotated[
         int,
@@ -36,9 +37,9 @@ def contamination(
     out: Annotated[
         Path | None, typer.Option(help="Write all that was found into this file, as JSON, image by image.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     strict: Annotated[
-        bool, typer.Option(help="End with exit code 1 where any test image was trained on.")
+        bool, typer.Option("--strict", help="End with exit code 1 where any test image was trained on.")
     ] = False,
 ) -> None:
     """Say which test images were trained on: the same id, the same bytes, or a picture that looks the same."""
@@ -49,12 +50,14 @@ def contamination(
     from emovit_train.evaluation.contamination import image_list
     from emovit_train.evaluation.tables import as_markdown
 
-    trained = [image_list(train, train_split, images=images)]
+    trained = [image_list(train, train_split, images=image_root)]
     found = [find(trained, image_list(test, split), distance) for test in tests]
-    text = json.dumps([each.model_dump() for each in found], indent=2)
     if out is not None:
-        write_text(out, text + "\n")
-    say(text if as_json else as_markdown([each.model_copy(update={"seen": ()}) for each in found]))
+        write_text(out, json.dumps([each.model_dump() for each in found], indent=2) + "\n")
+    if as_json:
+        show_json({"tests": found})
+    else:
+        say(as_markdown([each.model_copy(update={"seen": ()}) for each in found]))
     dirty = [each for each in found if each.clean < each.images]
     if strict and dirty:
         raise CheckFailedError(

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from emogen.errors import CheckFailedError
-from emogen.terminal import say
+from emogen.terminal import AsJson, say, show_json
+from emovit_train.cli_asking import Split
 
 __all__ = ["datasets"]
 
@@ -30,7 +31,6 @@ Task = Annotated[
     str | None,
     typer.Option(help="Which labels: 25, 7 or 2 of webemo, for example. Default: the data set's first."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @datasets.command("list")
@@ -40,10 +40,7 @@ def list_(as_json: AsJson = False) -> None:
 
     kinds = {name: DATASETS.get(name) for name in DATASETS.names()}
     if as_json:
-        import json
-
-        rows = {name: {"tasks": kind.tasks, "images": kind.known.images} for name, kind in kinds.items()}
-        say(json.dumps(rows, indent=2))
+        show_json({name: {"tasks": kind.tasks, "images": kind.known.images} for name, kind in kinds.items()})
         return
     for name, summary in DATASETS.summaries().items():
         say(f"{name:12} {summary}")
@@ -55,7 +52,7 @@ def check(
     folder: Folder,
     as_: As = None,
     task: Task = None,
-    decode: Annotated[bool, typer.Option(help="Decode every image, too: slow.")] = False,
+    decode: Annotated[bool, typer.Option("--decode", help="Decode every image, too: slow.")] = False,
     every: Annotated[
         bool, typer.Option("--all", help="Print every problem, not only the first ten.")
     ] = False,
@@ -67,7 +64,7 @@ def check(
 
     copy = check_dataset(open_dataset(folder, as_, task), decode=decode)
     if as_json:
-        say(copy.model_dump_json(indent=2))
+        show_json(copy.model_dump())
     else:
         published = f" of {copy.published:,}" if copy.published else ""
         say(f"data set   {copy.dataset}, {copy.items:,}{published} images")
@@ -94,7 +91,8 @@ def ids(
     folder: Folder,
     as_: As = None,
     task: Task = None,
-    split: Annotated[str, typer.Option(help="train, val, test, or all.")] = "test",
+    split: Split = "test",
+    as_json: AsJson = False,
 ) -> None:
     """Print the ids of a split, one a line: the list that results are about."""
     from emovit_train.evaluation.datasets import open_dataset
@@ -102,5 +100,9 @@ def ids(
     from emovit_train.evaluation.items import in_split
 
     items, _ = read_items(open_dataset(folder, as_, task))
-    for item in in_split(items, split, folder):
-        say(item.id)
+    chosen = [item.id for item in in_split(items, split, folder)]
+    if as_json:
+        show_json({"ids": chosen})
+        return
+    for name in chosen:
+        say(name)

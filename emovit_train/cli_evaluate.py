@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from emogen.errors import InputError, UnfinishedError
-from emovit_train.cli_asking import ANSWERS, BaseUrl, Decoding, Device, MaxCost, MaxNewTokens, who
+from emogen.terminal import AsJson, show_json
+from emovit_train.cli_asking import (
+    ANSWERS,
+    BaseUrl,
+    Decoding,
+    Device,
+    Dtype,
+    ImageRoot,
+    MaxCost,
+    MaxNewTokens,
+    Split,
+    who,
+)
 
 __all__ = ["evaluate"]
 
@@ -32,7 +44,7 @@ def evaluate(
         typer.Option(help="Who is asked: a model behind an API that sees, as `emogen generate --backend`."),
     ] = None,
     untuned: Annotated[
-        bool, typer.Option(help="Ask the checkpoint's model as it was before tuning.")
+        bool, typer.Option("--untuned", help="Ask the checkpoint's model as it was before tuning.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -40,17 +52,12 @@ def evaluate(
             help="Folder for the results. Default: a folder inside CHECKPOINT; other models have none."
         ),
     ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the photographs. Default: as the run's manifest says, else the data's folder."
-        ),
-    ] = None,
+    image_root: ImageRoot = None,
     as_: Annotated[
         str | None, typer.Option("--as", help="DATA is this data set; see `emovit_train datasets list`.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Its labels. Default: the data set's first task.")] = None,
-    split: Annotated[str, typer.Option(help="Of the data set: train, val, test, or all.")] = "test",
+    split: Split = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="Ask about the first so many images only.")] = None,
     shuffle: Annotated[
         int | None, typer.Option(help="Seed: take the images in an order drawn with it, before --limit.")
@@ -59,7 +66,7 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="How it is asked: categorical, paper-1, paper-2, plain, revised, reasoning, or your own as NAME=TEXT "
-            "or NAME=@FILE with {labels} in it. Can be given several times. Default: categorical, as in tuning."
+            "or NAME=@FILE with {labels} in it. May be given several times. Default: categorical, as in tuning."
         ),
     ] = None,
     order: Annotated[
@@ -69,7 +76,7 @@ def evaluate(
         ),
     ] = None,
     answers: Annotated[
-        bool, typer.Option(help="Let the model answer freely, too; `score` reads it.")
+        bool, typer.Option("--answers", help="Let the model answer freely, too; `score` reads it.")
     ] = False,
     ranking: Annotated[
         bool, typer.Option(help="Rank the labels by log-probability, where the model can.")
@@ -77,12 +84,7 @@ def evaluate(
     decoding: Decoding = "greedy",
     max_new_tokens: MaxNewTokens = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
-    dtype: Annotated[
-        str,
-        typer.Option(
-            help="Number format of MODEL's weights: float32, float16, bfloat16, or auto, which is float32 on a CPU."
-        ),
-    ] = "auto",
+    dtype: Dtype = "auto",
     device: Device = "auto",
     max_cost: MaxCost = None,
     prices: Annotated[
@@ -102,13 +104,17 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             help="What the model was trained on, as for `contamination`: each row then says whether its image was "
-            "among it. Can be given several times."
+            "among it. May be given several times."
         ),
     ] = None,
     overwrite: Annotated[
         bool,
-        typer.Option(help="Throw away the predictions in OUT; what a BACKEND answered stays in its journal."),
+        typer.Option(
+            "--overwrite",
+            help="Throw away the predictions in OUT; what a BACKEND answered stays in its journal.",
+        ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask a model for the emotion of every image, and compare with majority and chance.
 
@@ -150,7 +156,7 @@ def evaluate(
     predictor = open_predictor(kind, name, options)
     result, _ = run(
         predictor,
-        choose_images(data, images, as_, task, split).some(limit, shuffle),
+        choose_images(data, image_root, as_, task, split).some(limit, shuffle),
         out=folder,
         instructions=instructions,
         answers=answers,
@@ -158,7 +164,10 @@ def evaluate(
         overwrite=overwrite,
         trained_on=[image_list(each, "train") for each in trained_on or []],
     )
-    show_evaluation(result, folder)
+    if as_json:
+        show_json({"out": folder, **result.model_dump()})
+    else:
+        show_evaluation(result, folder)
     if result.failed:
         raise UnfinishedError(
             f"{result.failed} questions have no answer yet",

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from emogen.errors import UnfinishedError
-from emogen.terminal import say
-from emovit_train.cli_asking import ANSWERS, BaseUrl, Device, MaxCost, who
+from emogen.terminal import AsJson, say, show_json
+from emovit_train.cli_asking import ANSWERS, BaseUrl, Device, MaxCost, Split, who
 
 __all__ = ["humour"]
 
@@ -21,9 +21,8 @@ humour = typer.Typer(
 )
 
 Data = Annotated[Path, typer.Argument(help="Folder of OxfordTVG-HIC.")]
-Images = Annotated[int, typer.Option(min=1, help="How many images are drawn; the paper's study has 50.")]
+Limit = Annotated[int, typer.Option(min=1, help="How many images are drawn; the paper's study has 50.")]
 Seed = Annotated[int, typer.Option(help="Of all that is drawn.")]
-Split = Annotated[str, typer.Option(help="Images of which split: train, val, test, or all.")]
 
 
 @humour.command()
@@ -33,7 +32,7 @@ def write(
     checkpoint: Annotated[Path | None, typer.Option(help="Who writes: see `evaluate`.")] = None,
     model: Annotated[str | None, typer.Option(help="Who writes: see `evaluate`.")] = None,
     backend: Annotated[str | None, typer.Option(help="Who writes: see `evaluate`.")] = None,
-    images: Images = 50,
+    limit: Limit = 50,
     seed: Seed = 0,
     split: Split = "test",
     ask: Annotated[
@@ -49,8 +48,12 @@ def write(
     base_url: BaseUrl = None,
     overwrite: Annotated[
         bool,
-        typer.Option(help="Throw away the captions in OUT; what a BACKEND answered stays in its journal."),
+        typer.Option(
+            "--overwrite",
+            help="Throw away the captions in OUT; what a BACKEND answered stays in its journal.",
+        ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Let a model write a humorous caption for each drawn image; interrupted, the same command goes on."""
     from emovit_train.decoding import decoding_of
@@ -67,12 +70,15 @@ def write(
         max_cost=max_cost,
         backend={name: value for name, value in wire.items() if value is not None},
     )
-    drawn = captioned_images(data, split=split, count=images, seed=seed)
+    drawn = captioned_images(data, split=split, count=limit, seed=seed)
     written = write_captions(open_predictor(kind, name, options), drawn, out, ask, overwrite=overwrite)
     say(
         f"captions   {len(written.rows)} of {len(drawn.images)} images, {written.earlier} of them from before"
     )
     say(f"saved      {out}")
+    if as_json:
+        counts = {"captions": len(written.rows), "earlier": written.earlier, "failed": len(written.failures)}
+        show_json({"out": out, "images": len(drawn.images), **counts})
     if written.failures:
         raise UnfinishedError(
             f"{len(written.failures)} images have no caption yet",
@@ -86,7 +92,7 @@ def ballot(
     captions: Annotated[Path, typer.Argument(help="Folder that `humour write` wrote.")],
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for ballot.html and key.json.")],
-    images: Images = 50,
+    limit: Limit = 50,
     voters: Annotated[int, typer.Option(min=1, help="How many vote; in the paper's study 30.")] = 30,
     seed: Seed = 0,
     split: Split = "test",
@@ -98,7 +104,7 @@ def ballot(
     from emovit_train.humour.captions import captioned_images
 
     rows = read_predictions(captions / PREDICTIONS)
-    drawn = captioned_images(data, split=split, count=images, seed=seed)
+    drawn = captioned_images(data, split=split, count=limit, seed=seed)
     key = write_ballot(rows, drawn, out, seed=seed, voters=voters)
     say(
         f"ballot     {out / BALLOT}, {len(key.model_side)} images; send it to {voters} voters, numbered from 1"
@@ -111,7 +117,7 @@ def tally(
     key: Annotated[Path, typer.Argument(help="The ballot's key.json.")],
     votes: Annotated[list[Path], typer.Argument(help="Files that voters saved, or folders of them.")],
     out: Annotated[Path | None, typer.Option(help="Write the result into this file, as JSON.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Count the votes: the model's win rate with intervals, and how far voters agree."""
     from emogen.atomic import write_text
@@ -123,7 +129,7 @@ def tally(
     if out is not None:
         write_text(out, result.model_dump_json(indent=2) + "\n")
     if as_json:
-        say(result.model_dump_json(indent=2))
+        show_json(result.model_dump())
         return
     say(
         f"votes      {result.votes} by {result.voters} of {result.expected_voters} voters on {result.images} images"

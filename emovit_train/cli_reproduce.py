@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from emogen.errors import InputError, UnfinishedError
-from emogen.terminal import say
+from emogen.terminal import AsJson, say, show_json
+from emovit_train.cli_asking import ANSWERS, Device, Dtype
 
 __all__ = ["reproduce"]
-
-# Every answer of a model behind an API, so that none is paid for twice.
-ANSWERS: Final = "answers.sqlite"
 
 
 def reproduce(
@@ -27,14 +25,13 @@ def reproduce(
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Where data are: emoset=FOLDER, or instructions=RUN. Once for each name of the recipe."
-        ),
+        typer.Option(help="Where data are: emoset=FOLDER, or instructions=RUN. May be given several times."),
     ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Where a model is: instructblip=FOLDER; KIND:WHERE is asked another way than the recipe says."
+            help="Where a model is: instructblip=FOLDER; KIND:WHERE is asked another way than the recipe says. "
+            "May be given several times."
         ),
     ] = None,
     out: Annotated[
@@ -57,18 +54,16 @@ def reproduce(
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Of every data set: train, val, test, all. Default: the recipe's, test."),
+        typer.Option(help="Of every data set: train, val, test or all. Default: the recipe's, test."),
     ] = None,
-    images: Annotated[
+    limit: Annotated[
         int | None, typer.Option(min=1, help="So many images of each data set, for a trial.")
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Run this arm only. May be given several times.")
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, cuda.")
-    ] = "auto",
-    dtype: Annotated[str, typer.Option(help="Number format of a transformers model's weights.")] = "auto",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Questions at once.")] = 8,
     api: Annotated[
         list[str] | None,
@@ -77,6 +72,7 @@ def reproduce(
     max_cost: Annotated[
         float | None, typer.Option(min=0, help="The most that each API model may cost, in dollars.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run one of the paper's experiments, or your own, and lay its results beside the printed numbers.
 
@@ -89,8 +85,11 @@ def reproduce(
     from emovit_train.reproduction.reproduce import reproduce as run
 
     if list_:
-        for each in recipes():
-            found = read_recipe(each)
+        listed = {each: read_recipe(each) for each in recipes()}
+        if as_json:
+            show_json({each: {"title": found.title, "paper": found.paper} for each, found in listed.items()})
+            return
+        for each, found in listed.items():
             say(f"{each:10} {found.title}{f' ({found.paper})' if found.paper else ''}")
         return
     if show is not None:
@@ -100,7 +99,7 @@ def reproduce(
         raise InputError(
             "no recipe, or two", where="reproduce", remedy="Name one, or give a file: --recipe. See --list."
         )
-    told: dict[str, Any] = {"images": images, "reading": reading, "split": split}
+    told: dict[str, Any] = {"images": limit, "reading": reading, "split": split}
     chosen = changed(
         read_recipe(recipe or str(name)), told, read_pairs(instruction or [], "--instruction"), order or []
     )
@@ -119,7 +118,10 @@ def reproduce(
     )
     place = name or Path(str(recipe)).stem
     results = run(chosen, place, given, out, options=options, only=only or ())
-    say(results.markdown())
+    if as_json:
+        show_json({"out": out / place, **results.figures()})
+    else:
+        say(results.markdown())
     if results.is_something:
         say(f"saved {out / place}", err=True)
     if not results.is_whole:

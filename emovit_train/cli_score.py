@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from emogen.terminal import AsJson
+
 __all__ = ["compare", "score"]
 
 Out = Annotated[
     Path | None, typer.Option(help="Folder for the tables: scores.md, scores.json, CSV, pictures.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 By = Annotated[
     list[str] | None,
     typer.Option(help="Score the images apart by this stratum, as style. May be given several times."),

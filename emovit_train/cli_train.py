@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from emogen.errors import InputError
-from emogen.terminal import say
+from emogen.terminal import AsJson, say, show_json
+from emovit_train.cli_asking import ImageRoot
 from emovit_train.hub import obtain
 from emovit_train.options import takes_settings
 from emovit_train.settings import TrainSettings
@@ -31,12 +32,7 @@ def train(
     settings: TrainSettings,
     data: Annotated[Path, typer.Argument(help="A run folder, its samples.jsonl, or an exported .json list.")],
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint and its records.")],
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the photographs. Default: as the run's manifest says, else the data's folder."
-        ),
-    ] = None,
+    image_root: ImageRoot = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Only go on with an interrupted run; begin none.")
     ] = False,
@@ -55,6 +51,7 @@ def train(
             "several GPUs."
         ),
     ] = Engine.TORCH,
+    as_json: AsJson = False,
 ) -> None:
     """Tune a model on instructions; the frozen parts are checked to be untouched.
 
@@ -65,7 +62,7 @@ def train(
         # Of several processes each would download; there, `fetch` comes first.
         obtain(settings.model, settings.arch, yes=yes)
     if engine is Engine.LAVIS:
-        _with_lavis(data, out, settings, images, overwrite=overwrite, resume=resume)
+        _with_lavis(data, out, settings, image_root, as_json=as_json, overwrite=overwrite, resume=resume)
         return
     from emovit_train.console import show_report
     from emovit_train.train import train as run
@@ -76,13 +73,22 @@ def train(
             # One bar is enough; errors are printed outside of this.
             nowhere = stack.enter_context(Path(os.devnull).open("w"))
             stack.enter_context(contextlib.redirect_stderr(nowhere))
-        report = run(data, out, settings, images=images, overwrite=overwrite, resume=resume)
-    if is_first:
+        report = run(data, out, settings, images=image_root, overwrite=overwrite, resume=resume)
+    if is_first and as_json:
+        show_json({"out": out, **report.model_dump()})
+    elif is_first:
         show_report(report, out)
 
 
 def _with_lavis(
-    data: Path, out: Path, settings: TrainSettings, images: Path | None, *, overwrite: bool, resume: bool
+    data: Path,
+    out: Path,
+    settings: TrainSettings,
+    images: Path | None,
+    *,
+    as_json: bool,
+    overwrite: bool,
+    resume: bool,
 ) -> None:
     from emovit_train.lavis.engine import train_with_lavis
 
@@ -92,3 +98,5 @@ def _with_lavis(
     say(f"trained    by LAVIS, {report.steps} steps over {report.rows} rows")
     say(f"loss       {report.first_loss:.3f} -> {report.last_loss:.3f}, of the first and the last batch")
     say(f"saved      {out}")
+    if as_json:
+        show_json({"out": out, **vars(report)})

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from emogen.errors import InputError
-from emogen.terminal import say
+from emogen.terminal import AsJson, say, show_json
 
 __all__ = ["add_commands"]
 
 Checkpoint = Annotated[Path, typer.Argument(help="Folder written by `emovit_train train` or `import-lavis`.")]
-Overwrite = Annotated[bool, typer.Option(help="Replace what is there already.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -49,11 +49,15 @@ def import_lavis(
     model: Annotated[str, typer.Option(help="The InstructBLIP checkpoint folder that it was tuned on.")],
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")],
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a checkpoint of LAVIS' weights: to evaluate, to ask, to merge."""
     from emovit_train.lavis.importing import import_lavis as run
 
     done = run(file, model, out, overwrite=overwrite)
+    if as_json:
+        show_json({"out": out, **vars(done)})
+        return
     say(f"taken      {done.tensors} tensors: {', '.join(done.parts)}")
     if done.from_base:
         say(f"from base  {', '.join(done.from_base)}: not in the file")
@@ -68,7 +72,10 @@ def export_lavis(
     checkpoint: Checkpoint,
     out: Annotated[Path, typer.Option(help="The .pth file.")],
     whole: Annotated[
-        bool, typer.Option(help="The frozen image encoder and language model, too: 16 GB for Vicuna-7B.")
+        bool,
+        typer.Option(
+            "--whole", help="The frozen image encoder and language model, too: 16 GB for Vicuna-7B."
+        ),
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:

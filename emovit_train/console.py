@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from emogen.atomic import writable_folder, write_text
 from emogen.errors import InputError
-from emogen.terminal import say
+from emogen.terminal import say, show_json
 from emovit_train.report import TrainReport
 
 if TYPE_CHECKING:
@@ -163,16 +163,16 @@ def _show(
 
     filled = {name: table for name, table in tables.items() if table}
     plain = {name: [row.model_dump() for row in table] for name, table in tables.items()}
-    text = json.dumps({**plain, **more}, indent=2)
+    whole_text = json.dumps({**plain, **more}, indent=2)
     if as_json:
-        say(text)
+        show_json({**plain, **more})
     else:
         say("\n\n".join(as_markdown(table) for name, table in filled.items() if name not in hidden))
     if out is not None:
         writable_folder(out)
         whole = "\n\n".join(f"## {name}\n\n{as_markdown(table)}" for name, table in filled.items())
         write_text(out / "scores.md", whole + "\n")
-        write_text(out / "scores.json", text + "\n")
+        write_text(out / "scores.json", whole_text + "\n")
         for name, table in filled.items():
             write_text(out / f"{name}.csv", as_csv(table))
         say(f"saved {out}", err=True)

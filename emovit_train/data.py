@@ -60,7 +60,9 @@ def image_root(file: Path, images: Path | None) -> Path:
     """
     if images is not None:
         if not images.is_dir():
-            raise InputError(f"no such folder: {images}", where="--images", remedy="Name the images' folder.")
+            raise InputError(
+                f"no such folder: {images}", where="--image-root", remedy="Name the images' folder."
+            )
         return images
     manifest = file.parent / "run.json"
     root = _object(manifest).get("image_root") if manifest.is_file() else None

@@ -98,7 +98,7 @@ def random_crop(width: int, height: int, rng: random.Random) -> tuple[int, int, 
 
 
 def check_present(
-    paths: Iterable[Path], *, remedy: str = "Name the folder that they lie in: --images DIR"
+    paths: Iterable[Path], *, remedy: str = "Name the folder that they lie in: --image-root DIR"
 ) -> None:
     """Make sure that every photograph is there.
 
@@ -118,7 +118,7 @@ def check_present(
 
 
 def check_images(
-    paths: Iterable[Path], *, remedy: str = "Name the folder that they lie in: --images DIR"
+    paths: Iterable[Path], *, remedy: str = "Name the folder that they lie in: --image-root DIR"
 ) -> None:
     """Make sure that every photograph is there and can be decoded, with progress where there are many.
 

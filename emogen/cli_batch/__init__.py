@@ -13,6 +13,7 @@ from emogen.cli_options import takes_settings
 from emogen.errors import UnfinishedError
 from emogen.run_file import RunFile
 from emogen.settings import RunSettings
+from emogen.terminal import AsJson
 
 __all__ = ["batch_app"]
 
@@ -46,6 +47,7 @@ def submit(
         bool,
         typer.Option("--overwrite", help="Start the run folder anew; answers in its journal are used again."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Submit in batches what `emogen generate` with the same options would ask.
 
@@ -57,10 +59,10 @@ def submit(
 
     limits = Limits(requests=requests_per_batch)
     if dry_run:
-        show_estimate(settings, limits)
+        show_estimate(settings, limits, as_json=as_json)
         return
     with _interruptible("the provider keeps what was created; run the same command again"):
-        run_submit(settings, limits, overwrite=overwrite)
+        run_submit(settings, limits, overwrite=overwrite, as_json=as_json)
 
 
 @batch_app.command()
@@ -68,6 +70,7 @@ def status(
     run: RunArgument,
     wait: Annotated[bool, typer.Option("--wait", help="Look again until all batches have ended.")] = False,
     every_s: Annotated[float, typer.Option("--every", min=0.01, help="Seconds between two looks.")] = 60.0,
+    as_json: AsJson = False,
 ) -> None:
     """Show how a run's batches stand and what to do next; exit code 5 while some have not ended."""
     from emogen.cli_batch.looking import show_status
@@ -76,26 +79,26 @@ def status(
     if wait:
         with _interruptible("the batches go on without this command"):
             wait_for(run, every_s)
-    if not show_status(run):
+    if not show_status(run, as_json=as_json):
         raise typer.Exit(UnfinishedError.exit_code)
 
 
 @batch_app.command()
-def collect(run: RunArgument) -> None:
+def collect(run: RunArgument, as_json: AsJson = False) -> None:
     """Put the answers of ended batches into the journal and make samples of them; exit code 5 while some go on."""
     from emogen.cli_batch.collection import fetch, make_samples
 
     with _interruptible("run the same command again: nothing is lost, and nothing is paid twice"):
         fetch(run)
-        make_samples(run)
+        make_samples(run, as_json=as_json)
 
 
 @batch_app.command()
-def cancel(run: RunArgument) -> None:
+def cancel(run: RunArgument, as_json: AsJson = False) -> None:
     """Ask the provider to stop a run's batches; what was answered before is paid for and can be collected."""
     from emogen.cli_batch.looking import run_cancel
 
-    run_cancel(run)
+    run_cancel(run, as_json=as_json)
 
 
 @contextmanager

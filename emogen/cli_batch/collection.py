@@ -20,7 +20,7 @@ from emogen.opening import dataset_of, renderer_of
 from emogen.settings import RunSettings
 from emogen.settings.keeping import restored
 from emogen.store import JOURNAL, RunFolder, read_manifest
-from emogen.terminal import progress, say, show_counts, show_remarks
+from emogen.terminal import progress, say, show_counts, show_json, show_remarks
 
 __all__ = ["fetch", "make_samples"]
 
@@ -48,7 +48,7 @@ def _show_collection(collection: Collection) -> None:
             say(f"    {detail}", err=True)
 
 
-def make_samples(run: Path) -> None:
+def make_samples(run: Path, *, as_json: bool = False) -> None:
     """Make samples of what the journal answers, and say what is missing.
 
     Raises:
@@ -56,15 +56,17 @@ def make_samples(run: Path) -> None:
         CheckFailedError: nothing was kept.
     """
     with plans_of(run) as plans:
-        standing, kept = _filled(run, _settings(run), plans)
+        standing, folder = _filled(run, _settings(run), plans)
     _show_standing(standing)
+    if as_json:
+        show_json({"out": run, "kept": folder.kept, "rejected": folder.rejected, "missing": standing})
     if standing.waiting:
         raise UnfinishedError(
             f"{standing.waiting:,} requests are in batches that have not ended",
             where=run,
             remedy=f"Collect again when they have: emogen batch status {run} --wait",
         )
-    if not kept:
+    if not folder.kept.total():
         raise CheckFailedError("nothing was kept", where=run, remedy="The reasons are in rejections.jsonl.")
 
 
@@ -80,8 +82,8 @@ def _settings(run: Path) -> RunSettings:
     return restored(manifest["settings"], run)
 
 
-def _filled(run: Path, settings: RunSettings, plans: Plans) -> tuple[Standing, int]:
-    """Fill the run folder; return what is missing, and how many samples there are."""
+def _filled(run: Path, settings: RunSettings, plans: Plans) -> tuple[Standing, RunFolder]:
+    """Fill the run folder; return what is missing, and the folder with its counts."""
     backend, dataset = backend_for(settings), dataset_of(settings)
     manifest = manifest_of(settings, backend, renderer_of(settings))
     count = dataset.count()
@@ -96,7 +98,7 @@ def _filled(run: Path, settings: RunSettings, plans: Plans) -> tuple[Standing, i
         if price := terms_of(settings, backend).price:
             spent = journal.spent(price.of)
             say(f"cost so far {spent:.4f} {price.currency} (prices as of {price.as_of})")
-    return standing, folder.kept.total()
+    return standing, folder
 
 
 def _show_standing(standing: Standing) -> None:

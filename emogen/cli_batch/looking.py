@@ -12,9 +12,9 @@ from emogen.batch.remote import RemoteBatch, Remotes
 from emogen.batch.submitting import recover
 from emogen.cli_batch.opened import looks, plans_of
 from emogen.lock import locked
-from emogen.terminal import progress, say
+from emogen.terminal import progress, say, show_json
 
-__all__ = ["SHOWN_LINES", "run_cancel", "show_look", "show_status", "wait"]
+__all__ = ["SHOWN_LINES", "figures", "run_cancel", "show_look", "show_status", "wait"]
 
 SHOWN_LINES: Final = 5
 
@@ -44,7 +44,7 @@ def _over(batch: Batch, seen: RemoteBatch) -> int:
     return batch.requests if seen.ended else seen.completed + seen.failed
 
 
-def show_status(run: Path) -> bool:
+def show_status(run: Path, *, as_json: bool = False) -> bool:
     """Print how the batches stand and what to do next; return whether all have ended."""
     with plans_of(run) as plans, Remotes() as remotes:
         seen = {batch.number: look for batch, look in looks(plans, remotes)}
@@ -54,7 +54,25 @@ def show_status(run: Path) -> bool:
             else:
                 word = "collected" if batch.state == State.COLLECTED else f"not created ({batch.state})"
                 say(f"batch {batch.number} ({batch.batch_id or 'no name'}): {word}")
-        return _show_next(run, plans, list(seen.values()))
+        is_over = _show_next(run, plans, list(seen.values()))
+        if as_json:
+            rows = [figures(batch, seen.get(batch.number)) for batch in plans.batches()]
+            show_json({"batches": rows, "ended": is_over})
+        return is_over
+
+
+def figures(batch: Batch, seen: RemoteBatch | None) -> dict[str, object]:
+    """Return what `--json` says of a batch; what the provider says is None where it was not asked."""
+    return {
+        "number": batch.number,
+        "id": batch.batch_id,
+        "state": batch.state,
+        "requests": batch.requests,
+        "status": seen and seen.status,
+        "answered": seen and seen.completed,
+        "failed": seen and seen.failed,
+        "errors": seen.errors if seen else (),
+    }
 
 
 def _show_next(run: Path, plans: Plans, seen: list[RemoteBatch]) -> bool:
@@ -78,11 +96,15 @@ def show_look(batch: Batch, seen: RemoteBatch) -> None:
         say(f"  {error}")
 
 
-def run_cancel(run: Path) -> None:
+def run_cancel(run: Path, *, as_json: bool = False) -> None:
     """Ask the provider to stop all batches that have not ended."""
+    rows = []
     with plans_of(run) as plans, locked(run), Remotes() as remotes:
         recover(plans, remotes)
         for batch, seen in looks(plans, remotes):
             now = seen if seen.ended else remotes.of(batch.terms).cancel(seen.id)
             say(f"batch {batch.number} ({now.id}): {now.status}")
+            rows.append(figures(batch, now))
+    if as_json:
+        show_json({"batches": rows})
     say(f"next, in some minutes: emogen batch collect {run}")

@@ -14,12 +14,12 @@ from emogen.manifest import manifest_of
 from emogen.opening import dataset_of, out_of, renderer_of
 from emogen.settings import RunSettings
 from emogen.store import BATCHES, JOURNAL, RunFolder
-from emogen.terminal import say, show_remarks
+from emogen.terminal import say, show_json, show_remarks
 
 __all__ = ["run_submit", "show_estimate"]
 
 
-def show_estimate(settings: RunSettings, limits: Limits) -> None:
+def show_estimate(settings: RunSettings, limits: Limits, *, as_json: bool = False) -> None:
     """Say what the requests would take; nothing is sent or written."""
     backend, dataset, out = backend_for(settings, is_trial=True), dataset_of(settings), settings.out
     with ExitStack() as opened:
@@ -28,13 +28,16 @@ def show_estimate(settings: RunSettings, limits: Limits) -> None:
         rows = rows_of(settings, dataset, backend, None, journal, plans)
         total = estimate(lines_of(rows.missing(), backend), limits)
     show_remarks(dataset.remarks())
+    terms = terms_of(settings, backend)
     if total.requests:
-        _show(total, terms_of(settings, backend), "would be submitted; nothing was sent")
+        _show(total, terms, "would be submitted; nothing was sent")
     else:
         say("nothing is missing")
+    if as_json:
+        show_json(_figures(total, terms))
 
 
-def run_submit(settings: RunSettings, limits: Limits, *, overwrite: bool) -> None:
+def run_submit(settings: RunSettings, limits: Limits, *, overwrite: bool, as_json: bool = False) -> None:
     """Submit what is missing, and say what to do next."""
     out, backend, dataset = out_of(settings), backend_for(settings), dataset_of(settings)
     terms = terms_of(settings, backend)
@@ -62,8 +65,26 @@ def run_submit(settings: RunSettings, limits: Limits, *, overwrite: bool) -> Non
     show_remarks(dataset.remarks())
     if not total.requests:
         say(f"nothing {'else ' if is_waiting else ''}is missing")
+    if as_json:
+        show_json({**_figures(total, terms), "out": out, "waiting": is_waiting})
     first = f"emogen batch status {out} --wait, then: " if is_waiting else ""
     say(f"next: {first}emogen batch collect {out}")
+
+
+def _figures(total: Estimate, terms: Terms) -> dict[str, object]:
+    price = terms.price
+    money = (
+        {"cost": price.of(total.usage), "most": price.of(total.most), "currency": price.currency}
+        if price
+        else {"cost": None}
+    )
+    return {
+        "requests": total.requests,
+        "batches": total.files,
+        "bytes": total.bytes,
+        "usage": total.usage,
+        **money,
+    }
 
 
 def _show(total: Estimate, terms: Terms, what: str) -> None:

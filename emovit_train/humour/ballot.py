@@ -117,7 +117,7 @@ def _captions(rows: Sequence[Prediction], drawn: Captioned) -> dict[str, str]:
     if missing:
         raise InputError(
             f"{len(missing)} of {len(drawn.images)} images have no caption of the model, {missing[0]} among them",
-            remedy="Draw the same images (--images, --seed, --split), and let the model caption all of them.",
+            remedy="Draw the same images (--limit, --seed, --split), and let the model caption all of them.",
         )
     if len({row.model for row in rows}) > 1:
         raise InputError("the captions are of several models", remedy="Make a ballot for each.")

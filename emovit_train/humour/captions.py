@@ -62,7 +62,7 @@ def captioned_images(
         raise InputError(
             f"{len(items)} images of the split {split} have captions, and {count} are wanted",
             where=data,
-            remedy="Take fewer (--images), or another split.",
+            remedy="Take fewer (--limit), or another split.",
         )
     drawn = _drawn(items, count, seed)
     return Captioned(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -151,6 +152,17 @@ class Results:
     def is_whole(self) -> bool:
         """Whether nothing is missing."""
         return not self.missing
+
+    def figures(self) -> dict[str, Any]:
+        """Return the tables, what is missing and what must be known, as plain data."""
+        return {
+            "title": self.recipe.title,
+            "measure": self.measure.title,
+            "cells": [cell.model_dump() for cell in self.cells],
+            "tables": {name: [row.model_dump() for row in rows] for name, rows in self.tables.items()},
+            "missing": list(self.missing),
+            "notes": list(self.notes),
+        }
 
     def markdown(self) -> str:
         """Return the first table and what belongs to it, as a Markdown document."""

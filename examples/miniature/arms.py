@@ -54,7 +54,7 @@ class Run:
 
 def captioning(out: Path) -> Step:
     """Return the stage that stands in for InstructBLIP's pretraining: names of other emoji."""
-    command = ("emovit_train", "train", str(out / "captions.json"), "--images", str(out / "unlabelled"))
+    command = ("emovit_train", "train", str(out / "captions.json"), "--image-root", str(out / "unlabelled"))
     told = ("--model", "nano", "--max-steps", CAPTION_STEPS, "--batch-size", CAPTION_BATCH, "--lr", RATE)
     folder = out / "captioned"
     return Step(
@@ -75,7 +75,7 @@ def tuning(out: Path, run: Run, rows: int) -> Step:
     """
     folder = out / "tuned" / run.name
     command = ("emovit_train", "train", str(out / f"fold{run.fold}" / "samples.jsonl"))
-    told = ("--images", out / "labelled", "--start", out / "captioned", "--model", "nano")
+    told = ("--image-root", out / "labelled", "--start", out / "captioned", "--model", "nano")
     rates = ("--types", ",".join(run.arm.types), "--epochs", EPOCHS, "--batch-size", BATCH, "--lr", RATE)
     part = () if run.portion == 100 else ("--portion", f"{run.portion}%")
     return Step(
@@ -91,7 +91,7 @@ def evaluating(out: Path, run: Run, drawings: int) -> Step:
     checkpoint = out / "tuned" / run.name if run.arm.types else out / "captioned"
     records = out / f"fold{run.fold}" / "records.jsonl"
     folder = out / "evaluated" / run.name
-    told = ("--checkpoint", checkpoint, "--images", out / "labelled", "--out", folder)
+    told = ("--checkpoint", checkpoint, "--image-root", out / "labelled", "--out", folder)
     return Step(
         f"evaluate-{run.name}",
         ("emovit_train", "evaluate", str(records), *map(str, told)),

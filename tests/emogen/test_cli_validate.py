@@ -47,19 +47,21 @@ def test_many_problems_are_cut_short(emogen: Emogen, tmp_path: Path) -> None:
 
 
 def test_json_for_programs(emogen: Emogen, tmp_path: Path) -> None:
-    """--json prints every problem as an object, and nothing else on stdout."""
+    """--json prints one object with every problem, and nothing else on stdout."""
     path = write(tmp_path / "train.json", *[BAD] * 30)
     ran = emogen("validate", path, "--format", "llava", "--json")
     assert ran.code == 1
-    found = [json.loads(line) for line in ran.out.splitlines()]
-    assert len(found) == 60
+    told = json.loads(ran.out)
+    found = told["problems"]
+    assert (told["rows"], len(found)) == (30, 60)
     assert found[0] == {
         "place": f"{path}:2: row 0",
         "field": "conversations[0].from",
         "rule": "must be 'human', not 'gpt'",
         "remedy": "Let human and gpt take turns, human first.",
     }
-    assert emogen("validate", write(path, GOOD), "--format", "llava", "--json").out == ""
+    good = emogen("validate", write(path, GOOD), "--format", "llava", "--json")
+    assert json.loads(good.out)["problems"] == []
 
 
 def test_a_file_that_cannot_be_read_is_unusable_input(emogen: Emogen, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_one_screen_without_a_secret(emogen: Emogen, monkeypatch: pytest.MonkeyP
         assert ran.code == 0
         assert "sk-" not in ran.out + ran.err
         assert "planted" not in ran.out + ran.err
-    found = {one["name"]: one for one in json.loads(ran.out)}
+    found = {one["name"]: one for one in json.loads(ran.out)["findings"]}
     assert found["OPENAI_API_KEY"]["said"] == "set"
     assert found["HF_TOKEN"]["said"] == "not set"
     assert KEYS.keys() <= found.keys()

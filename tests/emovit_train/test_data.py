@@ -32,10 +32,10 @@ def test_each_turn_is_a_row(tmp_path: Path) -> None:
 
 
 def test_image_root_comes_from_the_option_then_the_manifest(run_folder: Path, tmp_path: Path) -> None:
-    """`--images` wins over the manifest's `image_root`, which wins over the data's own folder."""
+    """`--image-root` wins over the manifest's `image_root`, which wins over the data's own folder."""
     assert read_rows(run_folder)[0].image.parent == run_folder / "photos"
     assert read_rows(run_folder, tmp_path)[0].image.parent == tmp_path
-    with pytest.raises(InputError, match="--images: no such folder"):
+    with pytest.raises(InputError, match="--image-root: no such folder"):
         read_rows(run_folder, tmp_path / "nowhere")
 
 

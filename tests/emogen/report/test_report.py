@@ -205,7 +205,7 @@ def test_figures_as_json(emogen: Emogen, mine: Path) -> None:
     """--json prints the page's figures and writes nothing."""
     before = {path.name for path in mine.iterdir()}
     ran = emogen("report", mine, "--json")
-    (one,) = json.loads(ran.out)
+    (one,) = json.loads(ran.out)["runs"]
     assert one["figures"]["samples"] == 360
     assert one["figures"]["kept"]["reasoning"]["fear"] > 0
     assert 0 < one["measures"]["diversity"]["reasoning"]["distinct_2"] < 1

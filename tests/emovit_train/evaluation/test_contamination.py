@@ -141,7 +141,7 @@ def test_command(lists: tuple[Path, Path], tmp_path: Path) -> None:
     assert f"| {test} | 7 | 1 | 2 | 0 | 4 | 0.429 | 2 |" in ran.output
     written = json.loads((tmp_path / "found.json").read_text())
     assert [len(each["seen"]) for each in written] == [3, 7]
-    assert [each["near"] for each in json.loads(call(*told, "--json").stdout)] == [2, 0]
+    assert [each["near"] for each in json.loads(call(*told, "--json").stdout)["tests"]] == [2, 0]
     with pytest.raises(CheckFailedError, match="10 test images were trained on"):
         call(*told, "--strict")
     with pytest.raises(InputError, match="no such file or folder"):

@@ -52,9 +52,10 @@ def call(*words: object) -> Any:
 def made(oxford: Path, stub: OpenAIStub, *, count: int = COUNT) -> Path:
     """Captions, ballot and key, beside the data."""
     written, out = oxford.parent / "written", oxford.parent / "vote"
-    drawn = ("--images", count, "--split", "all")
+    drawn = ("--limit", count, "--split", "all")
     asked = ("--backend", "openai:gpt-6.1-sol", "--base-url", stub.url, "--out", written)
-    assert call("humour", "write", oxford, *asked, *drawn).exit_code == 0
+    wrote = call("humour", "write", oxford, *asked, *drawn, "--json")
+    assert json.loads(wrote.stdout)["captions"] == count
     assert call("humour", "ballot", written, oxford, "--out", out, *drawn).exit_code == 0
     return out
 
@@ -80,6 +81,7 @@ def test_from_images_to_a_count(oxford: Path, stub: OpenAIStub) -> None:
     ran = call("humour", "tally", out / KEY, out, "--out", out.parent / "tally.json")
     assert f"{2 * COUNT} by 2 of 30 voters on {COUNT} images" in ran.output
     counted = json.loads((out.parent / "tally.json").read_text())
+    assert json.loads(call("humour", "tally", out / KEY, out, "--json").stdout) == counted
     assert (counted["win_rate"], counted["low"], counted["images_won"], counted["skipped"]) == (
         1,
         1,
@@ -170,7 +172,7 @@ def test_drawn_images_must_be_captioned(oxford: Path, stub: OpenAIStub) -> None:
     made(oxford, stub, count=4)
     told = (oxford.parent / "written", oxford, "--out", oxford.parent / "vote", "--split", "all")
     with pytest.raises(InputError, match="8 of 12 images have no caption"):
-        call("humour", "ballot", *told, "--images", 12)
+        call("humour", "ballot", *told, "--limit", 12)
     with pytest.raises(InputError, match="12 images of the split all have captions, and 50 are wanted"):
         call("humour", "ballot", *told)
 

@@ -49,7 +49,7 @@ def steady_folder(tiny_t5_folder: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def train(export: Path, run_folder: Path, model: Path, out: Path, *options: object) -> str:
-    words = ["train", export, "--images", run_folder / "photos", "--model", model, "--out", out]
+    words = ["train", export, "--image-root", run_folder / "photos", "--model", model, "--out", out]
     told = ["--engine", "lavis", "--epochs", EPOCHS, "--batch-size", 2, "--lr", LR, "--weight-decay", DECAY]
     call = [str(word) for word in (*words, *told, *options)]
     return CliRunner().invoke(app, call, catch_exceptions=False).output

@@ -40,7 +40,7 @@ def rows(run_folder: Path, tmp_path: Path) -> Path:
 
 
 def told(rows: Path, run_folder: Path, model: Path, tmp_path: Path) -> list[object]:
-    where = ["--images", run_folder / "photos", "--model", model, "--out", tmp_path / "out"]
+    where = ["--image-root", run_folder / "photos", "--model", model, "--out", tmp_path / "out"]
     return ["train", rows, *where, "--engine", "lavis", "--batch-size", 2]
 
 

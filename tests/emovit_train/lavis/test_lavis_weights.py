@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,8 @@ def test_commands(checkpoint: Path, either_folder: Path, tmp_path: Path) -> None
     said = call("import-lavis", file, "--model", either_folder, "--out", tmp_path / "again")
     assert "qformer, query_tokens, projection, ln_vision" in said
     assert "position_ids" in said
+    told = ("--model", either_folder, "--out", tmp_path / "again", "--overwrite", "--json")
+    assert json.loads(call("import-lavis", file, *told))["parts"][0] == "qformer"
     assert "saved the base" in call("merge", tmp_path / "again", "--out", tmp_path / "whole")
     for again in (
         ("export-lavis", checkpoint, "--out", file),

@@ -160,7 +160,7 @@ def test_each_recipe_runs(name: str, tmp_path: Path, run_folder: Path) -> None:
     """With small copies of what it asks for, every experiment ends whole, and its table has a number for each arm."""
     recipe = read_recipe(name)
     told = [*model_options(recipe, tmp_path / "models"), *data_options(recipe, tmp_path / "data", run_folder)]
-    told += ["--train", "max_steps=1", "--train", "epochs=1", "--images", "2", "--split", "all"]
+    told += ["--train", "max_steps=1", "--train", "epochs=1", "--limit", "2", "--split", "all"]
     done = run(name, "--out", tmp_path / "out", *told)
     assert done.exit_code == 0, done.output
     found = cells(tmp_path / "out" / name)
@@ -178,7 +178,7 @@ def test_captions_are_put_to_the_vote(tmp_path: Path, run_folder: Path) -> None:
     place = told.index(next(word for word in told if word.startswith("votes=")))
     votes = Path(told.pop(place).partition("=")[2])
     told.pop(place - 1)
-    told += ["--train", "max_steps=1", "--train", "epochs=1", "--images", "2", "--split", "all", "--out", out]
+    told += ["--train", "max_steps=1", "--train", "epochs=1", "--limit", "2", "--split", "all", "--out", out]
     with pytest.raises(UnfinishedError, match="1 things"):
         run("humour", *told)
     assert (out / "humour" / "emovit" / "ballot.html").is_file()
