@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from emogen.errors import InputError
-from emogen.terminal import progress, say
+from emogen.terminal import AsJson, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.review.agreement import Agreement, Pair
@@ -26,7 +26,7 @@ LONGEST_NAME: Final = 80
 def review(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     reviewer: Annotated[
-        str | None, typer.Option("--reviewer", help="Who decides; default: your name on this machine.")
+        str | None, typer.Option("--reviewer", help="Who decides. Default: your name on this machine.")
     ] = None,
     sample: Annotated[
         int | None,
@@ -45,7 +45,7 @@ def review(
         ),
     ] = False,
     types: Annotated[
-        str | None, typer.Option("--types", help="Instruction types, comma-separated; default: all.")
+        str | None, typer.Option("--types", help="Instruction types, comma-separated. Default: all.")
     ] = None,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Of the page; 0: any that is free.")
@@ -54,9 +54,10 @@ def review(
         bool, typer.Option("--no-browser", help="Print the address, and open no browser.")
     ] = False,
     agreement: Annotated[
-        bool, typer.Option("--agreement", help="Print how far reviewers agree, and open no page.")
+        bool,
+        typer.Option("--agreement", help="Print how far reviewers agree, and open no page; so does --json."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the agreement as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at a run's samples one by one, in a page on this machine: accept, reject or edit each by a key.
 
@@ -148,15 +149,12 @@ def _serve(desk: Desk, port: int, *, browser: bool) -> None:
 
 
 def _show_agreement(run: Path, reviews: Reviews, *, as_json: bool) -> None:
-    import orjson
-
     from emogen.review.agreement import agreement_of
 
     pairs = agreement_of(reviews)
     decided = reviews.counts()
     if as_json:
-        said = {"reviewers": decided, "pairs": [pair.as_json() for pair in pairs]}
-        say(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
+        show_json({"reviewers": decided, "pairs": [pair.as_json() for pair in pairs]})
         return
     if not decided:
         raise InputError("nobody has reviewed any sample", where=run, remedy="Begin with `emogen review`.")

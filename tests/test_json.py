@@ -50,6 +50,7 @@ CASES: dict[str, tuple[set[str], int]] = {
     "emogen batch collect half": ({"kept", "missing"}, 5),
     "emogen rebuild half": ({"kept", "rejected"}, 0),
     "emogen export run --format llava --out llava.json": ({"rows", "written", "left_out"}, 0),
+    "emogen review run": ({"reviewers", "pairs"}, 0),
     "emogen report run": ({"runs"}, 0),
     "emogen validate broken.json --format llava": ({"rows", "problems"}, 1),
     "emogen import broken.json --format llava --out imported": ({"kept", "rejected"}, 1),
