@@ -51,7 +51,9 @@ def check_command(words: list[str]) -> None:
         program, *rest = rest[rest.index("-m") + 1 :]
     if program in PROGRAMS:
         command, given = command_of([program, *rest])
-        command.make_context(program, given)
+        # What an option has set is undone at the end.
+        with command.make_context(program, given):
+            pass
     elif program == "make":
         targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         assert {word for word in rest if "=" not in word} <= targets, words
