@@ -122,7 +122,8 @@ def _serve(desk: Desk, port: int, *, browser: bool) -> None:
     import webbrowser
 
     from emogen.event_loop import run as run_loop
-    from emogen.review.server import Address, application, listening, serve
+    from emogen.review.guard import Address, listening
+    from emogen.review.server import application, serve
     from emogen.store import read_manifest
 
     root = (read_manifest(desk.run) or {}).get("image_root")
@@ -137,7 +138,7 @@ def _serve(desk: Desk, port: int, *, browser: bool) -> None:
             "Whoever has this address can decide in your name. Ctrl-C ends it; decisions are kept as they are made."
         )
         if browser:
-            webbrowser.open(address.url)
+            webbrowser.open(address.opening)
 
     images = desk.run / root if isinstance(root, str) else desk.run
     try:

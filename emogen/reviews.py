@@ -10,22 +10,22 @@ import fcntl
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from emogen.errors import InputError, shorten
 from emogen.last_line import mend_last_line
-from emogen.schemas import Sample, Turn
-from emogen.stored import StoredSample
+from emogen.schemas import Turn
 
 __all__ = [
     "DECISIONS",
     "REVIEWS",
     "Decision",
+    "Judged",
     "Key",
     "Review",
     "Reviews",
@@ -99,7 +99,36 @@ class Verdict(NamedTuple):
     outdated: bool = False
 
 
-def said_sha256(sample: Sample | StoredSample) -> str:
+class _Turn(Protocol):
+    @property
+    def question(self) -> str: ...
+    @property
+    def answer(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+
+
+class _Record(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def image(self) -> str: ...
+    @property
+    def emotion(self) -> str | None: ...
+
+
+class Judged(Protocol):
+    """What of a sample is judged, however it was read."""
+
+    @property
+    def record(self) -> _Record: ...  # noqa: D102 - see `emogen.schemas.Sample`
+    @property
+    def instruction(self) -> str: ...  # noqa: D102
+    @property
+    def turns(self) -> Sequence[_Turn]: ...  # noqa: D102
+
+
+def said_sha256(sample: Judged) -> str:
     """Return the hash of what a reviewer judges: the image's path, its label, the questions and the answers."""
     said = [sample.record.image, sample.record.emotion]
     turns = [[turn.question, turn.answer, turn.kind] for turn in sample.turns]
@@ -159,7 +188,7 @@ class Reviews:
                 found.add(key)
         return frozenset(found)
 
-    def verdict(self, sample: StoredSample) -> Verdict:
+    def verdict(self, sample: Judged) -> Verdict:
         """Return what the reviewers of a sample came to."""
         made = self._latest.get((sample.record.id, sample.instruction))
         if not made:

@@ -59,6 +59,8 @@ def read_data(data: Path, images: Path | None, settings: TrainSettings) -> Data:
         InputError: a file is missing or malformed, a photograph is, or a type or all context is missing.
     """
     file = data_file(data)
+    if file.name == "samples.jsonl" and file.with_name("reviews.jsonl").is_file():
+        note(f"{file} is read as it was made: what people decided about it is heeded by `emogen export`")
     training, held_out = split_rows(read_rows(data, images), file)
     if settings.types is not None:
         training = choose_types(training, settings.types, seed=settings.seed)

@@ -87,11 +87,23 @@ def _overview(run: Figures) -> Iterator[Block]:
             "near-duplicates": "not looked for"
             if run.near_duplicates is None
             else f"{run.near_duplicates:,} flagged",
+            "reviewed by people": _reviewed(run),
             "models": ", ".join(run.models) or "none was asked",
             "cost": _money(run),
             "state": str(run.manifest.get("state", UNKNOWN)),
         },
     )
+
+
+def _reviewed(run: Figures) -> str:
+    if not run.reviewed:
+        return "none"
+    people = "1 person" if run.reviewers == 1 else f"{run.reviewers} people"
+    counts = ", ".join(
+        f"{run.reviewed.get(decision, 0):,} {word}"
+        for decision, word in (("accept", "accepted"), ("edit", "edited"), ("reject", "rejected"))
+    )
+    return f"{sum(run.reviewed.values()):,} by {people}: {counts}"
 
 
 def _made(run: Figures) -> Iterator[Block]:

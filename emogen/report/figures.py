@@ -66,6 +66,8 @@ class Figures:
         reasons: Why rows were rejected, the most frequent first.
         flags: What samples are flagged for, likewise.
         near_duplicates: How many samples are flagged as such; None where they were not looked for.
+        reviewers: How many people decided about any sample.
+        reviewed: What they came to (`accept`, `reject`, `edit`) → samples.
         words: Kind of turn → `question` or `answer` → number of words.
         word_counts: The same → number of words → turns.
         turns_per_sample: Turns → samples.
@@ -107,6 +109,8 @@ class Figures:
     reasons: Sequence[Reason]
     flags: Sequence[Reason]
     near_duplicates: int | None
+    reviewers: int
+    reviewed: Mapping[str, int]
     words: Mapping[str, Mapping[str, Spread]]
     word_counts: Mapping[str, Mapping[str, Mapping[int, int]]]
     turns_per_sample: Mapping[int, int]
@@ -160,6 +164,8 @@ def figures_of(name: str, counted: Tally, manifest: Mapping[str, Any] | None) ->
         reasons=_reasons(counted.rejected),
         flags=_reasons({("check", *key): count for key, count in counted.flags.items()}),
         near_duplicates=_near_duplicates(counted, said),
+        reviewers=len(counted.reviews.reviewers()),
+        reviewed=dict(sorted(counted.reviewed.items())),
         words={kind: {of: _counted(counts) for of, counts in parts} for kind, parts in _by_kind(counted)},
         word_counts={
             kind: {of: dict(sorted(counts.items())) for of, counts in parts}

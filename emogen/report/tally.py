@@ -21,6 +21,7 @@ from emogen.report.rows import (
     rejection_rows,
     sample_rows,
 )
+from emogen.reviews import Reviews, read_reviews
 from emogen.store import REJECTIONS, SAMPLES
 
 __all__ = ["ATTRIBUTES", "EXAMPLES", "NO_EMOTION", "PIXELS", "Tally", "tally"]
@@ -82,10 +83,14 @@ class Tally:
         refused: (reason, instruction type) → rejections that are shown.
         measured: Kind of turn → turns that are measured, with their records.
         known: Record id → record, of the rejections that are shown.
+        reviews: What people decided about the samples.
+        reviewed: What they came to → samples.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, reviews: Reviews | None = None) -> None:
         self.seed = seed
+        self.reviews = reviews or Reviews()
+        self.reviewed: Counter[str] = Counter()
         self.kept: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[tuple[str, str, str]] = Counter()
         self.flags: Counter[tuple[str, str]] = Counter()
@@ -143,6 +148,8 @@ class Tally:
         self.images[record.image] += len(row.turns)
         self.turns[len(row.turns)] += 1
         self.flagged += bool(row.flags)
+        if self.reviews and (decision := self.reviews.verdict(row).decision):
+            self.reviewed[decision] += 1
         for flag in row.flags:
             self.flags[flag, row.instruction] += 1
             self._draw(("", flag), drawn, row)
@@ -244,7 +251,7 @@ def tally(run: Path, *, seed: int = 0, advance: Callable[[int], None] = lambda s
     Raises:
         InputError: there is no row, or one cannot be read.
     """
-    counted = Tally(seed)
+    counted = Tally(seed, read_reviews(run))
     rows = 0
     if not any((run / name).is_file() for name in (SAMPLES, REJECTIONS)):
         raise InputError("is no run folder", where=run, remedy="Name one that `emogen generate` made.")

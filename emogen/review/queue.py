@@ -74,7 +74,7 @@ class Queue:
         self._file = path.open("rb", buffering=_BUFFER_BYTES)
         self.known: list[int] = []
         self._begins = array("Q")
-        self._lengths = array("L")
+        self._lengths = array("I")
 
     def __enter__(self) -> Queue:
         return self

@@ -1,21 +1,14 @@
-"""Serves the review page to this machine alone, and only to whoever knows the token in its address.
-
-A page of another site could send requests here, under a name that it lets point to this machine: whatever names another
-host, or writes on behalf of another page, is refused. Nothing from the data is part of page, style or script: the page
-asks for it and shows it as text, and may run no other script than ours.
-"""
+"""Serves the review page. Nothing from the data is part of page, style or script: the page asks for it as JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
-import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 from aiohttp import web
@@ -26,46 +19,13 @@ from emogen.image_file import small_jpeg
 from emogen.resources import data_file
 from emogen.review.desk import REASONS, Desk, Stale
 from emogen.review.edits import Fault, Words
+from emogen.review.guard import Address, guard
 
-__all__ = ["Address", "application", "listening", "serve"]
+__all__ = ["application", "serve"]
 
-LOOPBACK: Final = "127.0.0.1"
 _IMAGE_SIDE: Final = 1024
 _QUALITY: Final = 85
 _LONGEST_BODY: Final = 1 << 20
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Address:
-    """Where the page is.
-
-    Args:
-        port: On the loopback interface.
-
-    Attributes:
-        url: The page's address, token included.
-    """
-
-    def __init__(self, port: int) -> None:
-        token = secrets.token_urlsafe(24)
-        self.prefix = f"/{token}/"
-        self.hosts = frozenset({f"{LOOPBACK}:{port}", f"localhost:{port}"})
-        self.url = f"http://{LOOPBACK}:{port}{self.prefix}"
-
-    def knows(self, path: str) -> bool:
-        """Whether a path begins with the token; how long that takes says nothing of it."""
-        return hmac.compare_digest(path.encode()[: len(self.prefix)], self.prefix.encode())
 
 
 class _Decided(BaseModel):
@@ -81,23 +41,6 @@ class _Decided(BaseModel):
     anyway: bool = False
 
 
-def listening(port: int) -> socket.socket:
-    """Return a socket that listens on the loopback interface; port 0 is any that is free.
-
-    Raises:
-        InputError: the port is taken, or may not be used.
-    """
-    try:
-        return socket.create_server((LOOPBACK, port))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"cannot listen on port {port}: {reason}",
-            where="--port",
-            remedy="Name another, or none: a free one is found.",
-        ) from error
-
-
 def application(desk: Desk, address: Address, image_root: Path) -> web.Application:
     """Return the page's server for one reviewer.
 
@@ -106,7 +49,7 @@ def application(desk: Desk, address: Address, image_root: Path) -> web.Applicati
         address: Where it will be.
         image_root: The folder that the records' image paths start from.
     """
-    app = web.Application(middlewares=[_guard(address)], client_max_size=_LONGEST_BODY)
+    app = web.Application(middlewares=[guard(address)], client_max_size=_LONGEST_BODY)
     routes = _Routes(desk, image_root)
     base = address.prefix
     app.add_routes(
@@ -140,37 +83,6 @@ async def serve(app: web.Application, opened: socket.socket, ready: Callable[[],
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
-
-
-def _guard(address: Address) -> Any:
-    """Return what lets only our own page through."""
-
-    @web.middleware
-    async def guarded(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        refused = _refused(request, address)
-        if refused is not None:
-            response: web.StreamResponse = web.Response(status=refused, text=HTTPStatus(refused).phrase)
-        else:
-            try:
-                response = await handler(request)
-            except web.HTTPException as error:
-                response = web.Response(status=error.status, text=error.reason)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
-
-    return guarded
-
-
-def _refused(request: web.Request, address: Address) -> int | None:
-    """Return the status with which a request is refused, if it is."""
-    if request.headers.get("Host") not in address.hosts or not address.knows(request.raw_path):
-        return HTTPStatus.FORBIDDEN
-    if request.method in ("GET", "HEAD"):
-        return None
-    if request.headers.get("Origin") != f"http://{request.headers['Host']}":
-        return HTTPStatus.FORBIDDEN
-    return None if request.content_type == "application/json" else HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class _Routes:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from command_line import Emogen
+from made_reviews import review
 from made_run import rows, write_run
 
-from emogen.reviews import REVIEWS, Review, append_review, said_sha256
-from emogen.schemas import Sample, Turn
+from emogen.reviews import REVIEWS, append_review
 from emogen.store import read_samples
 
 
@@ -19,18 +19,11 @@ def run(tmp_path: Path) -> Path:
     """Seven samples: the first is rejected, the second edited, the third accepted, the fourth changed since."""
     folder = write_run(tmp_path / "run", rows(7))
     samples = list(read_samples(folder))
-    decide(folder, samples[0], "reject", reason="leak")
-    turn = Turn(question="What is new?", answer="All of it.", kind="reasoning")
-    decide(folder, samples[1], "edit", turns=(turn,), flags=("length",))
-    decide(folder, samples[2], "accept")
-    decide(folder, samples[3], "reject", reason="leak", said_sha256="0" * 64)
+    append_review(folder, review(samples[0], "ann", "reject"))
+    append_review(folder, review(samples[1], "ann", "edit", flags=("length",)))
+    append_review(folder, review(samples[2], "ann", "accept"))
+    append_review(folder, review(samples[3], "ann", "reject", said_sha256="0" * 64))
     return folder
-
-
-def decide(folder: Path, sample: Sample, decision: str, **more: object) -> None:
-    said = {"said_sha256": said_sha256(sample), "reviewer": "ann", "at": "2026-11-28T10:00:00+00:00"}
-    named = {"record_id": sample.record.id, "instruction": sample.instruction, "decision": decision}
-    append_review(folder, Review.model_validate({**said, **named, **more}))
 
 
 def exported(emogen: Emogen, run: Path, *words: object) -> tuple[list[str], str, str]:
@@ -91,7 +84,7 @@ def test_nothing_left_is_an_error(emogen: Emogen, run: Path) -> None:
     words = ("export", run, "--format", "llava", "--out", run.parent / "out.json")
     assert "Did you mean 'accepted'" in emogen(*words, "--reviewed", "acepted").err
     for sample in read_samples(run):
-        decide(run, sample, "reject", reason="leak")
+        append_review(run, review(sample, "ann", "reject"))
     ran = emogen(*words)
     assert ran.code == 2
     assert "none of 7 samples is left by its reviewers" in ran.err

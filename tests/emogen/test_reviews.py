@@ -6,28 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_reviews import EDITED, review
 from made_run import rows, write_run
 
 from emogen.errors import InputError
-from emogen.reviews import REVIEWS, Review, Reviews, append_review, read_reviews, said_sha256
-from emogen.schemas import Sample, Turn
+from emogen.reviews import REVIEWS, Review, Reviews, append_review, read_reviews
+from emogen.schemas import Sample
 from emogen.store import read_samples
 from emogen.stored import as_stored
-
-EDITED = (Turn(question="What is it?", answer="A kite.", kind="reasoning"),)
 
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Sample:
     return next(read_samples(write_run(tmp_path / "run", rows(2))))
-
-
-def review(sample: Sample, reviewer: str, decision: Any, **more: Any) -> Review:
-    if decision == "edit":
-        more.setdefault("turns", EDITED)
-    more.setdefault("said_sha256", said_sha256(sample))
-    named = {"record_id": sample.record.id, "instruction": sample.instruction}
-    return Review(**named, reviewer=reviewer, decision=decision, at="2026-11-28T10:00:00+00:00", **more)
 
 
 def verdict(sample: Sample, *made: Review) -> tuple[Any, ...]:

@@ -6,7 +6,6 @@ const drafts = new Map(); // place → what was written and not saved
 let reasons = [];
 let progress = { total: 0, decided: 0, counts: {}, undo: 0, first: null };
 let sample = null;
-let busy = false;
 
 function element(name, text, parent, className) {
   const made = document.createElement(name);
@@ -19,6 +18,14 @@ function element(name, text, parent, className) {
 function complain(text) {
   $("problem").textContent = text;
   $("problem").hidden = !text;
+}
+
+// Does one thing after the other: a key that comes meanwhile is passed over, so that nobody decides what they did not see.
+async function alone(work) {
+  const main = $("sample");
+  if (main.getAttribute("aria-busy") === "true") return false;
+  main.setAttribute("aria-busy", "true");
+  try { return await work(); } finally { main.setAttribute("aria-busy", "false"); }
 }
 
 // Returns [status, answer]; status 0 where nobody answered.
@@ -113,11 +120,8 @@ async function go(position) {
 }
 
 async function decide(body) {
-  if (busy) return false;
-  busy = true;
   const at = sample.position;
   const [status, answer] = await ask("decisions", { position: at, ...body });
-  busy = false;
   if (status === 422) { showFaults(answer.faults); return false; }
   if (status !== 200) { complain(answer.error || "It was not kept."); return false; }
   drafts.delete(at);
@@ -130,10 +134,7 @@ async function decide(body) {
 }
 
 async function undo() {
-  if (busy || !progress.undo) return;
-  busy = true;
   const [status, answer] = await ask("undo", {});
-  busy = false;
   if (status !== 200) { complain(answer.error || "It was not kept."); return; }
   progress = answer.progress;
   showProgress();
@@ -159,8 +160,8 @@ function openReject() {
 
 async function reject() {
   const reason = $("reasons").querySelector(":checked").value;
-  if (await decide({ decision: "reject", reason, note: $("note").value })) $("rejecting").close();
-  else if (!$("problem").hidden) $("rejecting").close();
+  const done = await alone(() => decide({ decision: "reject", reason, note: $("note").value }));
+  if (done || !$("problem").hidden) $("rejecting").close();
 }
 
 function openEdit() {
@@ -178,6 +179,7 @@ function openEdit() {
       area.id = label.htmlFor;
       area.rows = place ? 4 : 2;
       area.value = draft[number][place];
+      area.readOnly = turn.kind === "categorical" && name === "answer"; // the record's label
       area.addEventListener("input", () => drafts.set(sample.position, written()));
     }
   });
@@ -185,6 +187,7 @@ function openEdit() {
   $("anyway").hidden = true;
   $("turns").hidden = $("decide").hidden = true;
   $("edit").hidden = false;
+  $("status").textContent = "";
   fields.querySelector("textarea").focus();
 }
 
@@ -195,12 +198,17 @@ function leaveEdit() {
   $("status").textContent = kept ? "Your draft is kept while the page is open: e goes on with it." : "";
 }
 
+function leave() {
+  leaveEdit();
+  $("sample").focus({ preventScroll: true });
+}
+
 function written() {
   return [...$("fields").children].map((box) => [...box.querySelectorAll("textarea")].map((area) => area.value));
 }
 
 function save(anyway) {
-  return decide({ decision: "edit", turns: written(), anyway });
+  return alone(() => decide({ decision: "edit", turns: written(), anyway }));
 }
 
 function showFaults(faults) {
@@ -213,7 +221,7 @@ function showFaults(faults) {
     element("p", where + fault.text, $("faults"), "fault");
   }
   $("anyway").hidden = faults.some((fault) => fault.final);
-  ($("fields").querySelector("[aria-invalid]") || $("faults")).focus?.();
+  ($("fields").querySelector("[aria-invalid]") || $("faults")).focus();
   $("faults").scrollIntoView({ block: "nearest" });
 }
 
@@ -227,6 +235,10 @@ const actions = {
   undecided: () => go(sample.next),
   help: () => $("help").showModal(),
 };
+
+function act(name) {
+  if (sample && !document.querySelector(`[data-do=${name}]`).disabled) alone(actions[name]);
+}
 const keys = {
   a: "accept", r: "reject", e: "edit", u: "undo", j: "next", ArrowRight: "next", k: "previous", ArrowLeft: "previous",
   n: "undecided", "?": "help",
@@ -243,21 +255,20 @@ document.addEventListener("keydown", (event) => {
   }
   if ($("help").open) return;
   if (!$("edit").hidden) {
-    if (event.key === "Escape") leaveEdit();
+    if (event.key === "Escape") leave();
     else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); save(false); }
     return;
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !$("keys").checked) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || !$("keys").checked) return;
   if (event.target.matches("input, textarea")) return;
-  const action = actions[keys[event.key]];
-  if (action && sample && !document.querySelector("[data-do=" + keys[event.key] + "]").disabled) {
-    event.preventDefault();
-    action();
-  }
+  const name = Object.hasOwn(keys, event.key) ? keys[event.key] : "";
+  if (!name || (event.repeat && name !== "next" && name !== "previous")) return;
+  event.preventDefault();
+  act(name);
 });
 
 for (const button of document.querySelectorAll("[data-do]")) {
-  button.addEventListener("click", () => sample && actions[button.dataset.do]());
+  button.addEventListener("click", () => act(button.dataset.do));
 }
 for (const button of document.querySelectorAll("[data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
@@ -265,11 +276,11 @@ for (const button of document.querySelectorAll("[data-close]")) {
 $("rejecting").querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); reject(); });
 $("edit").addEventListener("submit", (event) => { event.preventDefault(); save(false); });
 $("anyway").addEventListener("click", () => save(true));
-$("leave").addEventListener("click", leaveEdit);
+$("leave").addEventListener("click", leave);
 $("afresh").addEventListener("click", () => { drafts.delete(sample.position); openEdit(); });
 $("place").addEventListener("change", () => {
   const wanted = Number.parseInt($("place").value.replaceAll(",", ""), 10);
-  if (wanted >= 1 && wanted <= progress.total) go(wanted - 1);
+  if (wanted >= 1 && wanted <= progress.total) alone(() => go(wanted - 1));
   else $("place").value = sample.position + 1;
 });
 $("image").addEventListener("error", async () => {
@@ -296,4 +307,4 @@ async function begin() {
   if (progress.first === null) $("status").textContent = "All are decided.";
 }
 
-begin();
+alone(begin);

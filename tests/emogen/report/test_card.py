@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from command_line import Emogen
 from huggingface_hub import DatasetCard, DatasetCardData, metadata_load
+from made_reviews import review
 from made_run import rows, write_run
 
 from emogen.report.markdown import fenced, inert
+from emogen.reviews import append_review
+from emogen.store import read_samples
 
 SECTIONS = (
     "## Dataset Details",
@@ -164,3 +167,19 @@ def test_inert(value: object, said: str) -> None:
 def test_a_fence_is_longer_than_any_inside() -> None:
     """A code block ends where it was closed, and nowhere else."""
     assert fenced("a ``` b ```` c").startswith("`````\n")
+
+
+def test_what_people_decided_is_said_without_their_names(emogen: Emogen, tmp_path: Path) -> None:
+    """How many samples how many people looked at, and what came of it; nobody, where that is so."""
+    run = write_run(tmp_path / "mine", rows(20))
+    assert "no person has\nreviewed them" in written(emogen, run)
+    for sample, decision in zip(read_samples(run), ("accept", "edit", "reject", "accept"), strict=False):
+        append_review(run, review(sample, "Ann Other", decision))
+    text = written(emogen, run, "--overwrite")
+    assert "no person has" not in text
+    assert "Ann Other" not in text
+    assert "Of the 18\nsamples, 4 were looked at by 1 person: 2 accepted, 1 edited, 1\nrejected" in text
+    figures = json.loads(emogen("report", run, "--json").out)[0]["figures"]
+    assert (figures["reviewers"], figures["reviewed"]) == (1, {"accept": 2, "edit": 1, "reject": 1})
+    assert emogen("report", run).code == 0
+    assert "4 by 1 person: 2 accepted, 1 edited, 1 rejected" in (run / "report.html").read_text()

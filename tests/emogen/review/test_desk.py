@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from made_reviews import review
 from made_run import rows, write_run
 
 from emogen.errors import InputError, UnknownNameError
@@ -15,7 +16,8 @@ from emogen.judging import Judge
 from emogen.review.desk import Desk, Stale
 from emogen.review.edits import Words
 from emogen.review.queue import Queue, Wanted, queue_of
-from emogen.reviews import REVIEWS, read_reviews
+from emogen.reviews import REVIEWS, append_review, read_reviews
+from emogen.store import read_samples
 
 OpenQueue = Callable[..., Queue]
 OpenDesk = Callable[..., Desk]
@@ -82,6 +84,19 @@ def test_undo_goes_back_to_the_decision_before(run: Path, desk: OpenDesk) -> Non
     assert one.undo() == 0
     assert one.undo() is None
     assert desk(run).progress()["decided"] == 0
+
+
+def test_others_are_shown_only_where_they_are_to_be(run: Path, open_queue: OpenQueue) -> None:
+    """A reviewer is led by nobody, unless it is their disagreement that is looked at."""
+    for name, decision in (("ann", "accept"), ("bob", "reject")):
+        append_review(run, review(next(read_samples(run)), name, decision))
+    reviews = read_reviews(run)
+    queue = open_queue(run, Wanted(only=reviews.disputed()), reviews.disputed())
+    assert len(queue) == 1
+    assert Desk(run, queue, reviews, Judge(), "bob").view(0)["others"] == []
+    seen = Desk(run, queue, reviews, Judge(), "bob", blind=False).view(0)
+    assert [(other["reviewer"], other["decision"]) for other in seen["others"]] == [("ann", "accept")]
+    assert seen["mine"]["reason"] == "leak"
 
 
 def test_faulty_decisions_are_not_kept(run: Path, desk: OpenDesk) -> None:

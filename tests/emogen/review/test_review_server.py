@@ -17,8 +17,9 @@ from PIL import Image
 from emogen.errors import InputError
 from emogen.judging import Judge
 from emogen.review.desk import Desk
+from emogen.review.guard import Address, listening
 from emogen.review.queue import Wanted, queue_of
-from emogen.review.server import Address, application, listening
+from emogen.review.server import application
 from emogen.reviews import REVIEWS, Reviews
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x00"
@@ -84,6 +85,16 @@ async def test_only_our_own_page_is_answered(client: Client, run: Path) -> None:
         async with client.session.get(f"http://{client.origin}{path}") as got:
             assert got.status == 403
     assert not (run / REVIEWS).exists()
+
+
+async def test_a_browser_is_led_to_the_page_once(client: Client) -> None:
+    """What a browser is started with stands in the list of processes: it is worth nothing afterwards."""
+    opening = client.address.opening
+    assert client.address.prefix not in opening
+    for host, status in (("evil.example", 403), (client.origin, 303), (client.origin, 403)):
+        async with client.session.get(opening, headers={"Host": host}, allow_redirects=False) as got:
+            assert got.status == status
+            assert got.headers.get("Location", client.address.prefix) == client.address.prefix
 
 
 async def test_every_answer_forbids_what_is_foreign(client: Client) -> None:

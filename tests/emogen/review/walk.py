@@ -29,9 +29,7 @@ class Walk:
     def opened(self, browser: Browser, name: str) -> Page:
         width, height = WINDOWS[name]
         scheme = "light" if name == "desktop" else "dark"
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, bypass_csp=False
-        )
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         page = context.new_page()
         page.on("console", lambda message: self.said(message.text))
         page.on("pageerror", lambda error: self.said(str(error)))
@@ -39,7 +37,7 @@ class Walk:
         page.on("request", lambda request: self.asked.append(request.url))
         began = time.perf_counter()
         page.goto(self.address)
-        page.wait_for_function("document.getElementById('name').textContent")
+        page.locator("main[aria-busy=false]").wait_for()
         self.seen[f"{name}_seconds"] = time.perf_counter() - began
         return page
 
@@ -84,8 +82,7 @@ class Walk:
         def step(name: str, *keys: str) -> None:
             for key in keys:
                 page.keyboard.press(key)
-                page.wait_for_timeout(30)
-            page.wait_for_timeout(250)
+                page.locator("main[aria-busy=false]").wait_for()
             words = ("#name", "#status", "#counts")
             steps.append((name, *(page.locator(each).inner_text() for each in words)))
 
@@ -107,7 +104,7 @@ class Walk:
         step("undo", "u")
         page.goto(f"{self.address}#2")
         page.reload()
-        page.wait_for_function("document.getElementById('name').textContent")
+        page.locator("main[aria-busy=false]").wait_for()
         step("reload")
         self.seen["mine"] = page.locator("#mine").inner_text()
         return steps
