@@ -179,7 +179,7 @@ def test_what_people_decided_is_said_without_their_names(emogen: Emogen, tmp_pat
     assert "no person has" not in text
     assert "Ann Other" not in text
     assert "Of the 18\nsamples, 4 were looked at by 1 person: 2 accepted, 1 edited, 1\nrejected" in text
-    figures = json.loads(emogen("report", run, "--json").out)[0]["figures"]
+    figures = json.loads(emogen("report", run, "--json").out)["runs"][0]["figures"]
     assert (figures["reviewers"], figures["reviewed"]) == (1, {"accept": 2, "edit": 1, "reject": 1})
     assert emogen("report", run).code == 0
     assert "4 by 1 person: 2 accepted, 1 edited, 1 rejected" in (run / "report.html").read_text()
