@@ -68,7 +68,6 @@ app = typer.Typer(
     cls=_Program,
     help="Make emotion visual instruction data from images, captions and attributes, with any language model.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from emogen.completion import completion_of
 from emogen.errors import CheckFailedError
 from emogen.settings import RunSettings, setting_fields
 from emogen.settings.reading import read_settings
@@ -37,7 +38,10 @@ _FIELDS = {key[-1]: field for key, field in setting_fields()}
 def option(name: str, **rules: Any) -> Any:
     """Return the option of a setting, with the setting's own description."""
     return typer.Option(
-        f"--{name.removesuffix('_s').replace('_', '-')}", help=_FIELDS[name].description, **rules
+        f"--{name.removesuffix('_s').replace('_', '-')}",
+        help=_FIELDS[name].description,
+        autocompletion=completion_of(name),
+        **rules,
     )
 
 
@@ -47,7 +51,12 @@ Layout = Annotated[str | None, option("source")]
 Metadata = Annotated[Path | None, option("metadata")]
 CaptionsFile = Annotated[Path | None, option("captions")]
 Labels = Annotated[
-    str | None, typer.Option("--labels", help="Label set: a known name (mikels-8) or joy,anger,fear.")
+    str | None,
+    typer.Option(
+        "--labels",
+        help="Label set: a known name (mikels-8) or joy,anger,fear.",
+        autocompletion=completion_of("labels"),
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, cast, get_args
 
 import typer
 
+from emogen.completion import choices, names_in
 from emogen.errors import UnknownNameError
 from emogen.terminal import AsJson, progress, say, show_json
 
@@ -22,10 +23,19 @@ def dedup(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     method: Annotated[
         str,
-        typer.Option("--method", help="minhash (the same words) or embeddings (the same meaning)."),
+        typer.Option(
+            "--method",
+            help="minhash (the same words) or embeddings (the same meaning).",
+            autocompletion=names_in("emogen.dedup:METHODS"),
+        ),
     ] = "minhash",
     compare: Annotated[
-        str, typer.Option("--compare", help="What of a sample is compared: answers, questions or both.")
+        str,
+        typer.Option(
+            "--compare",
+            help="What of a sample is compared: answers, questions or both.",
+            autocompletion=choices("answers", "questions", "both"),
+        ),
     ] = "answers",
     threshold: Annotated[
         float | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
 import typer
 
+from emogen.completion import choices, names_in, several
 from emogen.errors import InputError, UnknownNameError
 from emogen.terminal import AsJson, note, progress, say, show_json
 
@@ -31,17 +32,24 @@ def export(
         typer.Option(
             "--format",
             help="emovit, imagefolder, instructblip, lavis-llava, llava, messages, parquet, sharegpt, webdataset.",
+            autocompletion=names_in("emogen.exporters:EXPORTERS"),
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file or folder to write.")],
     turns: Annotated[
         str | None,
-        typer.Option("--turns", help="single (a row per question) or conversation. Default: the format's."),
+        typer.Option(
+            "--turns",
+            help="single (a row per question) or conversation. Default: the format's.",
+            autocompletion=choices("single", "conversation"),
+        ),
     ] = None,
     images: Annotated[
         str | None,
         typer.Option(
-            "--images", help="reference, copy, link or embed: where the images are. Default: the format's."
+            "--images",
+            help="reference, copy, link or embed: where the images are. Default: the format's.",
+            autocompletion=choices("reference", "copy", "link", "embed"),
         ),
     ] = None,
     image_root: Annotated[
@@ -50,7 +58,9 @@ def export(
     split: Annotated[
         str | None,
         typer.Option(
-            "--split", help="train (what is not held out), val, test or all. Default: train, or all."
+            "--split",
+            help="train (what is not held out), val, test or all. Default: train, or all.",
+            autocompletion=choices("train", "val", "test", "all"),
         ),
     ] = None,
     split_by: Annotated[
@@ -61,7 +71,12 @@ def export(
     ] = None,
     split_seed: Annotated[int, typer.Option("--split-seed", help="Divides the images in another way.")] = 0,
     types: Annotated[
-        str | None, typer.Option("--types", help="Instruction types, comma-separated. Default: all.")
+        str | None,
+        typer.Option(
+            "--types",
+            help="Instruction types, comma-separated. Default: all.",
+            autocompletion=several(names_in("emogen.instructions:INSTRUCTIONS")),
+        ),
     ] = None,
     flags: Annotated[
         str,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emogen.completion import completion_of, names_in
 from emogen.errors import CheckFailedError
 from emogen.terminal import AsJson, progress, say, show_counts, show_json, show_remarks
 
@@ -20,6 +21,7 @@ def import_file(
         typer.Option(
             "--format",
             help="emovit, imagefolder, instructblip, lavis-llava, llava, messages, parquet, sharegpt, webdataset.",
+            autocompletion=names_in("emogen.importers:IMPORTERS"),
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The run folder to write.")],
@@ -32,6 +34,7 @@ def import_file(
         typer.Option(
             "--labels",
             help="Label set: a known name (mikels-8) or joy,anger,fear. Default: by the questions.",
+            autocompletion=completion_of("labels"),
         ),
     ] = None,
     checks: Annotated[

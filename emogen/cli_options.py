@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from emogen.completion import completion_of
 from emogen.errors import EmovitError
 from emogen.run_file import RunFile, read_run_file
 from emogen.settings import setting_fields, value_kind
@@ -63,7 +64,12 @@ def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
 def _parameters() -> Iterator[inspect.Parameter]:
     for key, field in setting_fields():
         kind: Any = value_kind(field)
-        shown = typer.Argument if key[-1] == ARGUMENT else functools.partial(typer.Option, _flag(key[-1]))
+        offered = completion_of(key[-1])
+        shown = (
+            typer.Argument
+            if key[-1] == ARGUMENT
+            else functools.partial(typer.Option, _flag(key[-1]), autocompletion=offered)
+        )
         yield inspect.Parameter(
             key[-1],
             inspect.Parameter.KEYWORD_ONLY,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from emogen.completion import names_in
 from emogen.errors import CheckFailedError
 from emogen.terminal import AsJson, progress, say, show_json
 
@@ -25,6 +26,7 @@ def validate(
         typer.Option(
             "--format",
             help="emovit, imagefolder, instructblip, lavis-llava, llava, messages, parquet, sharegpt, webdataset.",
+            autocompletion=names_in("emogen.exporters:EXPORTERS"),
         ),
     ],
     as_json: AsJson = False,

@@ -56,7 +56,8 @@ def run_app(app: typer.Typer) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        # Run as a module, it is called the same: messages and shells' completion know the program by its name.
+        app(prog_name=app.info.name)
     except EmovitError as error:
         say(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from emogen.completion import names_in
 from emogen.errors import InputError
 from emogen.terminal import AsJson, Version, run_app
 from emovit_train.cli_asking import Decoding, Device, MaxNewTokens
@@ -29,7 +30,6 @@ app = typer.Typer(
         "tune an InstructBLIP checkpoint."
     ),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -57,7 +57,11 @@ def predict(
     checkpoint: Annotated[Path, typer.Option(help="Folder written by `emovit_train train`.")],
     ask: Annotated[str | None, typer.Option(help="The question. May be left out with --labels.")] = None,
     labels: Annotated[
-        str | None, typer.Option(help="Rank these labels instead of answering freely: joy,fear or mikels-8.")
+        str | None,
+        typer.Option(
+            help="Rank these labels instead of answering freely: joy,fear or mikels-8.",
+            autocompletion=names_in("emogen.labels:LABEL_SETS"),
+        ),
     ] = None,
     context: Annotated[
         str | None, typer.Option(help="The photographs' caption, for a model that was tuned with captions.")

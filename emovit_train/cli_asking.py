@@ -7,10 +7,12 @@ from typing import Annotated, Final
 
 import typer
 
+from emogen.completion import choices, names_in
 from emogen.errors import InputError
 
 __all__ = [
     "ANSWERS",
+    "BACKENDS",
     "BaseUrl",
     "Decoding",
     "Device",
@@ -25,11 +27,20 @@ __all__ = [
 # Every answer of a model behind an API, so that none is paid for twice.
 ANSWERS: Final = "answers.sqlite"
 
-Device = Annotated[str, typer.Option(help="Where to compute: auto (a GPU where there is one), cpu, or cuda.")]
+BACKENDS: Final = names_in("emogen.backends:BACKENDS", "emogen.backends.capabilities:model_names")
+
+Device = Annotated[
+    str,
+    typer.Option(
+        help="Where to compute: auto (a GPU where there is one), cpu, or cuda.",
+        autocompletion=choices("auto", "cpu", "cuda"),
+    ),
+]
 Dtype = Annotated[
     str,
     typer.Option(
-        help="Number format of MODEL's weights: float32, float16, bfloat16, or auto, which is float32 on a CPU."
+        help="Number format of MODEL's weights: float32, float16, bfloat16, or auto, which is float32 on a CPU.",
+        autocompletion=choices("auto", "float32", "float16", "bfloat16"),
     ),
 ]
 ImageRoot = Annotated[
@@ -39,9 +50,19 @@ ImageRoot = Annotated[
         help="Folder of the images. Default: as the run's manifest says, else the data's folder.",
     ),
 ]
-Split = Annotated[str, typer.Option(help="Of the data set: train, val, test or all.")]
+Split = Annotated[
+    str,
+    typer.Option(
+        help="Of the data set: train, val, test or all.",
+        autocompletion=choices("train", "val", "test", "all"),
+    ),
+]
 Decoding = Annotated[
-    str, typer.Option(help="How answers are made: greedy, or as the references do: emovit, lavis.")
+    str,
+    typer.Option(
+        help="How answers are made: greedy, or as the references do: emovit, lavis.",
+        autocompletion=choices("greedy", "emovit", "lavis"),
+    ),
 ]
 MaxNewTokens = Annotated[
     int | None, typer.Option(min=1, help="Longest answer, in tokens. Default: that of DECODING.")

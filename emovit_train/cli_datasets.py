@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emogen.completion import names_in
 from emogen.errors import CheckFailedError
 from emogen.terminal import AsJson, say, show_json
 from emovit_train.cli_asking import Split
@@ -25,7 +26,11 @@ datasets = typer.Typer(
 Folder = Annotated[Path, typer.Argument(help="The unpacked data set, or a file of labelled images.")]
 As = Annotated[
     str | None,
-    typer.Option("--as", help="Which data set it is. Default: what is there decides; see `datasets list`."),
+    typer.Option(
+        "--as",
+        help="Which data set it is. Default: what is there decides; see `datasets list`.",
+        autocompletion=names_in("emovit_train.evaluation.datasets:DATASETS"),
+    ),
 ]
 Task = Annotated[
     str | None,

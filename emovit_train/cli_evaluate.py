@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from emogen.completion import names_in
 from emogen.errors import InputError, UnfinishedError
 from emogen.terminal import AsJson, show_json
 from emovit_train.cli_asking import (
     ANSWERS,
+    BACKENDS,
     BaseUrl,
     Decoding,
     Device,
@@ -41,7 +43,10 @@ def evaluate(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option(help="Who is asked: a model behind an API that sees, as `emogen generate --backend`."),
+        typer.Option(
+            help="Who is asked: a model behind an API that sees, as `emogen generate --backend`.",
+            autocompletion=BACKENDS,
+        ),
     ] = None,
     untuned: Annotated[
         bool, typer.Option("--untuned", help="Ask the checkpoint's model as it was before tuning.")
@@ -54,7 +59,12 @@ def evaluate(
     ] = None,
     image_root: ImageRoot = None,
     as_: Annotated[
-        str | None, typer.Option("--as", help="DATA is this data set; see `emovit_train datasets list`.")
+        str | None,
+        typer.Option(
+            "--as",
+            help="DATA is this data set; see `emovit_train datasets list`.",
+            autocompletion=names_in("emovit_train.evaluation.datasets:DATASETS"),
+        ),
     ] = None,
     task: Annotated[str | None, typer.Option(help="Its labels. Default: the data set's first task.")] = None,
     split: Split = "test",
@@ -66,7 +76,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="How it is asked: categorical, paper-1, paper-2, plain, revised, reasoning, or your own as NAME=TEXT "
-            "or NAME=@FILE with {labels} in it. May be given several times. Default: categorical, as in tuning."
+            "or NAME=@FILE with {labels} in it. May be given several times. Default: categorical, as in tuning.",
+            autocompletion=names_in("emovit_train.evaluation.instructions:INSTRUCTIONS"),
         ),
     ] = None,
     order: Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from emogen.errors import UnfinishedError
 from emogen.terminal import AsJson, say, show_json
-from emovit_train.cli_asking import ANSWERS, BaseUrl, Device, MaxCost, Split, who
+from emovit_train.cli_asking import ANSWERS, BACKENDS, BaseUrl, Decoding, Device, MaxCost, Split, who
 
 __all__ = ["humour"]
 
@@ -31,16 +31,16 @@ def write(
     out: Annotated[Path, typer.Option(help="Folder for the captions.")],
     checkpoint: Annotated[Path | None, typer.Option(help="Who writes: see `evaluate`.")] = None,
     model: Annotated[str | None, typer.Option(help="Who writes: see `evaluate`.")] = None,
-    backend: Annotated[str | None, typer.Option(help="Who writes: see `evaluate`.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Who writes: see `evaluate`.", autocompletion=BACKENDS)
+    ] = None,
     limit: Limit = 50,
     seed: Seed = 0,
     split: Split = "test",
     ask: Annotated[
         str | None, typer.Option(help="What is asked. Default: for a short, humorous caption.")
     ] = None,
-    decoding: Annotated[
-        str, typer.Option(help="How captions are made: greedy, or as the references do: emovit, lavis.")
-    ] = "greedy",
+    decoding: Decoding = "greedy",
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest caption, in tokens.")] = 64,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
     device: Device = "auto",

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from emogen.completion import choices, names_in
 from emogen.errors import InputError, UnfinishedError
 from emogen.terminal import AsJson, say, show_json
 from emovit_train.cli_asking import ANSWERS, Device, Dtype
 
 __all__ = ["reproduce"]
 
+RECIPES: Final = names_in("emovit_train.reproduction.recipe_file:recipes")
+
 
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(help="A recipe that comes with the program: see --list.")
+        str | None,
+        typer.Argument(help="A recipe that comes with the program: see --list.", autocompletion=RECIPES),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe of your own, in YAML.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the recipes.")] = False,
     show: Annotated[
-        str | None, typer.Option(help="Print a recipe, to be read, or changed and given as --recipe.")
+        str | None,
+        typer.Option(
+            help="Print a recipe, to be read, or changed and given as --recipe.", autocompletion=RECIPES
+        ),
     ] = None,
     data: Annotated[
         list[str] | None,
@@ -50,7 +57,10 @@ def reproduce(
     ] = None,
     reading: Annotated[
         str | None,
-        typer.Option(help="How answers are read: strict, lenient, sum, mean. Default: the recipe's."),
+        typer.Option(
+            help="How answers are read: strict, lenient, sum, mean. Default: the recipe's.",
+            autocompletion=choices("strict", "lenient", "sum", "mean"),
+        ),
     ] = None,
     split: Annotated[
         str | None,

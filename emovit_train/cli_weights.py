@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emogen.completion import names_in
 from emogen.errors import InputError
 from emogen.terminal import AsJson, say, show_json
 
@@ -28,7 +29,11 @@ def add_commands(app: typer.Typer) -> None:
 def fetch(
     model: Annotated[str, typer.Argument(help="Its name on the Hub, as Salesforce/instructblip-vicuna-7b.")],
     arch: Annotated[
-        str, typer.Option(help="Its kind, where its name does not tell: instructblip, llava.")
+        str,
+        typer.Option(
+            help="Its kind, where its name does not tell: instructblip, llava.",
+            autocompletion=names_in("emovit_train.models:MODELS"),
+        ),
     ] = "auto",
     yes: Annotated[bool, typer.Option("--yes", help="Download it without asking.")] = False,
 ) -> None:

@@ -13,6 +13,7 @@ import typer
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
+from emogen.completion import Complete, choices, names_in, several
 from emovit_train.settings import TrainSettings
 from emovit_train.told import option_of, read_settings
 
@@ -54,7 +55,9 @@ def _parameters() -> Iterator[inspect.Parameter]:
     for name, field in TrainSettings.model_fields.items():
         kind: Any = _kind(field)
         # What nobody gives stays unsaid, so that a file, a preset or the model can say it.
-        option = typer.Option(option_of(name), help=_help(field), show_default=False)
+        option = typer.Option(
+            option_of(name), help=_help(field), show_default=False, autocompletion=_offered(name, field)
+        )
         if kind is bool:
             option = typer.Option(
                 f"{option_of(name)}/--no-{option_of(name)[2:]}", help=_help(field), show_default=False
@@ -71,6 +74,20 @@ def _help(field: FieldInfo) -> str:
     return f"{text} Default: {field.default}."
 
 
+def _offered(name: str, field: FieldInfo) -> Complete | None:
+    """Return what a shell offers for a setting; None leaves it to the shell, which offers files."""
+    if get_origin(field.annotation) is Literal:
+        return choices(*get_args(field.annotation))
+    return _OFFERED.get(name)
+
+
+_OFFERED: Final[dict[str, Complete]] = {
+    "model": choices("nano"),
+    "arch": names_in("emovit_train.models:MODELS"),
+    "parts": several(choices("qformer", "query_tokens", "projection", "ln_vision", "lora")),
+    "preset": names_in("emovit_train.presets:PRESETS"),
+    "types": several(choices("categorical", "conversation", "reasoning")),
+}
 _UNIONS: Final = (Union, UnionType)
 
 

@@ -50,6 +50,7 @@ PICTURE = [
         "last_line",
         "revision",
         "drawing",
+        "completion",
         "config_file",
     },
     {"errors"},
@@ -69,6 +70,7 @@ FOR_TRAINING = {
     "atomic",
     "lock",
     "revision",
+    "completion",
     "config_file",
     "errors",
 }
