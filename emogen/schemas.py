@@ -55,7 +55,8 @@ TurnKind = Literal["categorical", "basic", "advanced", "reasoning"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Texts are hardly ever the same twice: remembering the last 16,384 of them would only take memory.
+    model_config = ConfigDict(frozen=True, extra="forbid", cache_strings="keys")
 
 
 class Attributes(_Frozen):

@@ -14,6 +14,7 @@ from emogen.labels import DEFAULT_LABEL_SET, LABEL_SETS, label_set
 from emogen.schemas import ImageRecord
 from emogen.sources import OnProblem, PublishedCounts, SourceOptions
 from emogen.sources.fields import check_emotion, read_labels, validate
+from emogen.sources.id_hashes import IdHashes
 from emogen.sources.json_lines import json_lines, parse
 
 __all__ = ["JsonlSource", "default_id", "read_jsonl"]
@@ -66,20 +67,18 @@ def read_jsonl(path: Path, labels: tuple[str, ...] | None = None) -> Iterator[Im
         InputError: the file cannot be read or is empty; a line is broken, holds an unknown field, a
             wrong value or an emotion that is none of its labels; two lines have the same id.
     """
-    # Hashes alone: of millions of records, the ids themselves take twice the memory.
-    seen: set[int] = set()
+    seen = IdHashes()
     checked: set[tuple[str, ...]] = {_DEFAULT_LABELS}
     for number, line in json_lines(path):
         record = None if labels else _whole(line, checked)
         if record is None:
             record = _explained(line, labels, f"{path}:{number}")
-        if hash(record.id) in seen and (earlier := _line_of(record.id, path, number, labels)):
+        if seen.add(record.id) and (earlier := _line_of(record.id, path, number, labels)):
             raise InputError(
                 f"id {record.id!r} was already given in line {earlier}",
                 where=f"{path}:{number}",
                 remedy="Give each record an 'id' of its own.",
             )
-        seen.add(hash(record.id))
         yield record
 
 

@@ -114,7 +114,7 @@ def test_same_id_twice(jsonl: Write) -> None:
 
 def test_ids_of_one_hash(jsonl: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids that merely have the same hash are two ids; ids that are the same are found among them."""
-    monkeypatch.setattr("emogen.sources.jsonl.hash", lambda text: 7, raising=False)
+    monkeypatch.setattr("emogen.sources.id_hashes.hash", lambda text: 7, raising=False)
     lines = ['{"image": "a.jpg"}', '{"image": "b.jpg"}', '{"image": "c.jpg"}']
     assert [record.id for record in read_jsonl(jsonl(*lines))] == ["a", "b", "c"]
     assert ":4: id 'b' was already given in line 2" in refusal(jsonl(*lines, '{"image": "b.png"}'))
