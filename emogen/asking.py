@@ -194,7 +194,9 @@ class Asker:
                 attempts += 1
                 if attempts == ATTEMPTS:
                     raise RequestError(failure.reason, failure.detail) from failure
-                pause_s = failure.retry_after_s or _pause_s(attempts)
+                # Whoever waited for an answer until time was up has paused long enough.
+                patience_s = 0.0 if failure.reason == "timeout" else _pause_s(attempts)
+                pause_s = failure.retry_after_s or patience_s
             except BaseException:
                 self.admission.leave(ticket)
                 raise

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cache
+from itertools import chain
 from typing import Final
 
 from emogen.checks import Answer, Fault, Said, Score, Text
@@ -65,6 +66,11 @@ def check(answer: Answer, settings: Ungrounded) -> Iterator[Fault | Score]:
     shown = shown_by(evidence)
     wanted = _values_of(settings.vocabularies)
     claimable = vocabulary().claims(answer.words)
+    if _is_supported(claimable, shown) and not any(_ANY.search(turn.question.lower) for turn in answer.said):
+        # Whatever it claims is there, and one claim is enough to say so.
+        if any(not mention.values.isdisjoint(wanted) for mention, _ in _all_mentions(answer, claimable)):
+            yield Score(0.0)
+        return
     claims = unsupported = 0
     for turn in answer.said:
         missing: list[str] = []
@@ -83,6 +89,19 @@ def check(answer: Answer, settings: Ungrounded) -> Iterator[Fault | Score]:
             yield Fault(f"neither the caption nor the attributes show: {named}", turn)
     if claims:
         yield Score(unsupported / claims)
+
+
+def _is_supported(claimable: Phrases, shown: Set[str]) -> bool:
+    """Whether each of these phrases is true of what is shown, whichever of them stand in the answer."""
+    return not any(
+        phrase.values and phrase.values.isdisjoint(shown)
+        for phrases in claimable.values()
+        for phrase in phrases
+    )
+
+
+def _all_mentions(answer: Answer, claimable: Phrases) -> Iterator[tuple[Mention, Text]]:
+    return chain.from_iterable(_mentions(turn, claimable) for turn in answer.said)
 
 
 @cache
