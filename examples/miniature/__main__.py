@@ -176,18 +176,17 @@ def _baselines(
 ) -> dict[str, dict[str, str]]:
     """Return baseline → drawing → label, learnt from what the arms learn from."""
 
-    def labelled(test: str | None, *, learnt: bool = False) -> list[tuple[Path, str]]:
-        return [
+    learnt = [
+        [
             (out / "labelled" / row.image, str(row.emotion))
             for row in drawn
-            if fold_files.learnt_in(fold, row.image) == learnt
-            and (learnt or fold_files.test_of(fold, row.image) == test)
+            if fold_files.learnt_in(fold, row.image) and records.style_and_code(row.image)[0] == style
         ]
-
-    train = labelled(None, learnt=True)
-    names = [label for _, label in train]
+        for style in drawings.TRAINED_STYLES
+    ]
+    names = [label for style in learnt for _, label in style]
     most = max(sorted(set(names)), key=names.count)
-    said = probe.probe(known, train, labelled("val"), [out / "labelled" / row.image for row in drawn])
+    said = probe.probe(known, learnt, [out / "labelled" / row.image for row in drawn])
     return {
         MAJORITY: {row.image: most for row in drawn},
         PROBE: {row.image: label for row, label in zip(drawn, said, strict=True)},
