@@ -14,7 +14,7 @@ CAPTION_QUESTION: Final = "Write a short description for the image."
 CAPTION_STEPS: Final = 480
 CAPTION_BATCH: Final = 16
 EPOCHS: Final = 8
-BATCH: Final = 16
+BATCH: Final = 8
 RATE: Final = "3e-4"
 
 
