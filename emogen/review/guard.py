@@ -48,7 +48,9 @@ class Address:
     def __init__(self, port: int) -> None:
         self.prefix = f"/{secrets.token_urlsafe(24)}/"
         self._once: str | None = f"/{secrets.token_urlsafe(24)}"
-        self.hosts = frozenset({f"{LOOPBACK}:{port}", f"localhost:{port}"})
+        # Browsers leave the port of the scheme out.
+        end = "" if port == 80 else f":{port}"
+        self.hosts = frozenset({LOOPBACK + end, f"localhost{end}"})
         self.url = f"http://{LOOPBACK}:{port}{self.prefix}"
         self.opening = f"http://{LOOPBACK}:{port}{self._once}"
 

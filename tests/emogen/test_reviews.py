@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +91,32 @@ def test_only_edits_have_turns(sample: Sample) -> None:
     for decision, turns in (("edit", ()), ("accept", EDITED)):
         with pytest.raises(ValueError, match="an edit has turns"):
             review(sample, "ann", decision, turns=turns)
+
+
+def test_several_processes_may_decide_at_once(sample: Sample, tmp_path: Path) -> None:
+    """No line is lost or torn, however their writes meet."""
+
+    def decide(reviewer: int) -> None:
+        for _ in range(25):
+            append_review(tmp_path, review(sample, f"r{reviewer}", "edit"))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(decide, range(4)))
+    assert len((tmp_path / REVIEWS).read_text().splitlines()) == 100
+    assert read_reviews(tmp_path).reviewers() == ["r0", "r1", "r2", "r3"]
+
+
+def test_a_decision_reaches_the_disk(sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file each time, and once the folder that names it: what was written is not only in the system's memory."""
+    synced: list[int] = []
+    sync = os.fsync
+
+    def counted(file: int) -> None:
+        synced.append(os.fstat(file).st_ino)
+        sync(file)
+
+    monkeypatch.setattr("os.fsync", counted)
+    for _ in range(2):
+        append_review(tmp_path, review(sample, "ann", "accept"))
+    file, folder = (path.stat().st_ino for path in (tmp_path / REVIEWS, tmp_path))
+    assert synced == [file, folder, file]

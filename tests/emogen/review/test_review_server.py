@@ -190,6 +190,12 @@ async def test_a_full_disk_and_a_new_run_are_said(
     assert json.loads((await client.get("state"))[2])["progress"]["decided"] == 0
 
 
+def test_browsers_leave_out_the_port_of_the_scheme() -> None:
+    """A page at port 80 is asked for without it."""
+    assert Address(80).hosts == {"127.0.0.1", "localhost"}
+    assert Address(81).hosts == {"127.0.0.1:81", "localhost:81"}
+
+
 def test_a_port_that_is_taken_is_an_error() -> None:
     """It names the option."""
     with listening(0) as taken, pytest.raises(InputError, match="--port"):
