@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["review"]
 
-COUNTED_AT_ONCE: Final = 1000
 LONGEST_NAME: Final = 80
 
 

@@ -252,13 +252,12 @@ def append_review(run: Path, review: Review) -> None:
     path = run / REVIEWS
     line = review.model_dump_json(exclude_defaults=True).encode() + b"\n"
     try:
-        is_new = not path.exists()
         with path.open("ab", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             mend_last_line(path)
+            if not file.tell():
+                _sync_folder(run)
             _write_whole(file.fileno(), line)
-        if is_new:
-            _sync_folder(run)
     except OSError as error:
         raise InputError(
             f"cannot be written: {error.strerror or error}",

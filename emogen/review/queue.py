@@ -22,6 +22,7 @@ from emogen.store import SAMPLES
 __all__ = ["Queue", "Wanted", "queue_of"]
 
 _BUFFER_BYTES: Final = 1 << 20
+_COUNTED_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def queue_of(
     run: Path,
     wanted: Wanted,
     known: Container[Key] = (),
-    advance: Callable[[], object] = lambda: None,
+    advance: Callable[[int], object] = lambda step: None,
 ) -> Queue:
     """Read a run's samples once, and return those that are to be reviewed, as they lie or in the order of their lots.
 
@@ -137,7 +138,7 @@ def queue_of(
         run: The run folder.
         wanted: Which.
         known: Samples whose places in the queue are asked about.
-        advance: Called after each line.
+        advance: Told after every thousand lines.
 
     Raises:
         InputError: there are none, none of them is wanted, or a line is broken.
@@ -161,7 +162,7 @@ def queue_of(
         raise InputError(f"cannot be read: {error.strerror}", where=path) from error
 
 
-def _fill(queue: Queue, wanted: Wanted, known: Container[Key], advance: Callable[[], object]) -> set[str]:
+def _fill(queue: Queue, wanted: Wanted, known: Container[Key], advance: Callable[[int], object]) -> set[str]:
     """Add what is wanted, and return the instruction types that were met."""
     decode = msgspec.json.Decoder(_Head).decode
     drawn: Draw[tuple[int, int, bool]] | None = None if wanted.size is None else Draw(wanted.size)
@@ -178,7 +179,8 @@ def _fill(queue: Queue, wanted: Wanted, known: Container[Key], advance: Callable
                 else:
                     drawn.offer(lot(wanted.seed, "/".join(head.key)), (begin, len(line), is_known))
         begin += len(line)
-        advance()
+        if not number % _COUNTED_AT_ONCE:
+            advance(_COUNTED_AT_ONCE)
     for begin, length, is_known in drawn.rows() if drawn is not None else ():
         queue.add(begin, length, known=is_known)
     return types

@@ -119,4 +119,4 @@ def test_a_decision_reaches_the_disk(sample: Sample, tmp_path: Path, monkeypatch
     for _ in range(2):
         append_review(tmp_path, review(sample, "ann", "accept"))
     file, folder = (path.stat().st_ino for path in (tmp_path / REVIEWS, tmp_path))
-    assert synced == [file, folder, file]
+    assert synced == [folder, file, file]

@@ -72,7 +72,6 @@ function said(review) {
 function draw() {
   $("name").textContent = sample.id;
   document.title = `${sample.position + 1}: ${sample.id}`;
-  $("place").value = sample.position + 1;
   const tags = $("tags");
   tags.replaceChildren();
   if (sample.emotion) element("span", sample.emotion, tags, "emotion");
@@ -108,9 +107,14 @@ function draw() {
 async function go(position) {
   if (position === null || position < 0 || position >= progress.total) return;
   const [status, answer] = await ask(`samples/${position}`);
-  if (status !== 200) { complain(answer.error); return; }
-  complain("");
-  sample = answer;
+  complain(answer.error || "");
+  if (status !== 200 && status !== 422) return;
+  // What cannot be read can be passed by, and not be decided about.
+  const broken = status === 422;
+  sample = broken ? { position, next: position + 1 < progress.total ? position + 1 : null } : answer;
+  document.querySelector(".sides").hidden = $("decide").hidden = broken;
+  $("place").value = position + 1;
+  if (broken) return;
   history.replaceState(null, "", `#${position + 1}`);
   draw();
   scrollTo(0, 0);
@@ -237,7 +241,8 @@ const actions = {
 };
 
 function act(name) {
-  if (sample && !document.querySelector(`[data-do=${name}]`).disabled) alone(actions[name]);
+  const button = document.querySelector(`[data-do=${name}]`);
+  if (sample && !button.disabled && !button.closest("[hidden]")) alone(actions[name]);
 }
 const keys = {
   a: "accept", r: "reject", e: "edit", u: "undo", j: "next", ArrowRight: "next", k: "previous", ArrowLeft: "previous",
