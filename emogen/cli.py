@@ -49,6 +49,7 @@ class _Commands(Mapping[str, Any]):
                 program.command(name)(found)
                 found = program
             self._made[name] = get_command(found)
+            self._made[name].name = name
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:

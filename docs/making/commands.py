@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer.main
 from typer.cli import get_docs_for_click
@@ -28,7 +29,17 @@ def page() -> str:
 def _program(name: str, app: typer.Typer) -> str:
     command = typer.main.get_command(app)
     context = command.make_context(name, [], resilient_parsing=True)
-    return get_docs_for_click(obj=command, ctx=context, indent=1, name=name).rstrip() + "\n"
+    text = get_docs_for_click(obj=command, ctx=context, indent=1, name=name).rstrip() + "\n"
+    return _with_whole_sentences(text, command)
+
+
+def _with_whole_sentences(text: str, group: Any) -> str:
+    """Return a text whose lists of commands say what a terminal has no room for."""
+    for name, command in getattr(group, "commands", {}).items():
+        whole = (command.help or "").split("\n\n")[0].replace("\n", " ")
+        text = text.replace(f"* `{name}`: {command.get_short_help_str()}\n", f"* `{name}`: {whole}\n")
+        text = _with_whole_sentences(text, command)
+    return text
 
 
 if __name__ == "__main__":
