@@ -41,10 +41,13 @@ def place(tmp_path: Path, batch_stub: BatchStub, monkeypatch: pytest.MonkeyPatch
 
 
 def run(page: Path, emogen: Emogen, *, leaving: Iterable[str] = ()) -> int:
-    """Run the page's `emogen` commands in their order, but for those with one of some words; return how many ran."""
+    """Run the page's `emogen` commands in their order, but for those with one of some words; return how many ran.
+
+    `review` serves a page until somebody ends it: its own tests do so.
+    """
     ran = 0
     for program, *words in commands_of(page):
-        if program == "emogen" and not set(words) & set(leaving):
+        if program == "emogen" and not set(words) & {"review", *leaving}:
             done = emogen(*words)
             assert done.code == 0, f"{' '.join(words)}\n{done.out}{done.err}"
             ran += 1
