@@ -217,6 +217,7 @@ ELSEWHERE = {
     "generation.md": "tests/emogen/test_generation_guide.py",
     "perception.md": "tests/test_docs.py",
     "report.md": "tests/test_docs.py",
+    "review.md": "tests/test_docs.py",
     "reproducing.md": "tests/emovit_train/reproduction/test_reproducing_guide.py",
     "tuning.md": "tests/emovit_train/test_tuning_guide.py",
 }
