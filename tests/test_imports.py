@@ -50,6 +50,14 @@ def test_nothing_heavy_at_start(code: str) -> None:
     assert loaded_by(code) == set()
 
 
+def test_only_the_command_that_is_called_is_imported() -> None:
+    """No command waits for the others' modules."""
+    report = "\nprint(*(name for name in sys.modules if name.startswith('emogen.cli_')))"
+    code = command("validate", "--help") + report
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].split() == ["emogen.cli_validate"]
+
+
 def test_generating_from_text_needs_no_images(
     tmp_path: Path, records_file: Callable[..., Path], answers_file: Callable[..., Path]
 ) -> None:

@@ -432,6 +432,19 @@ async def test_attempts_that_may_have_been_charged_count_towards_the_limit(price
     assert len(backend.sent) in (9, 10)
 
 
+def test_nobody_pauses_after_a_time_out() -> None:
+    """Another attempt follows a time-out at once: it was waited for long enough. Other failures are paused for."""
+    timeout, error = TransientError("timeout", "no answer"), TransientError("server_error", "HTTP 500")
+
+    async def took_s(*failures: Exception) -> float:
+        begin_s = now_s()
+        await Asker(Steered(failing(*failures)), Admission(Limits(), clock=now_s)).ask(prompt())
+        return now_s() - begin_s
+
+    assert run_virtually(took_s(timeout, timeout)) == 0.0
+    assert run_virtually(took_s(error)) >= 0.1
+
+
 async def test_the_same_prompt_twice_at_once_is_asked_once(tmp_path: Path) -> None:
     """Whoever asks what is being asked already gets the same answer, from the journal."""
     backend = Steered(lambda _: asyncio.sleep(0.01))

@@ -53,6 +53,8 @@ def test_another_packages_entry_is_found(install) -> None:  # type: ignore[no-un
     table = things()
     assert list(table.targets()) == ["path", "home", "mine"]
     assert table.names() == ["home", "mine", "path"]
+    assert "mine" in table
+    assert "yours" not in table
     assert table.summaries()["mine"] == "Makes things."
 
 

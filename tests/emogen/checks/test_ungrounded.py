@@ -229,6 +229,26 @@ def test_the_share_of_unsupported_claims_is_measured() -> None:
     ]
     assert scores == [pytest.approx(2 / 3)]
     assert seen("It is calm.", "A dog.") == []
+    assert seen("A dog lies there.", "A dog in a garden.") == [Score(0.0)]
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("What is there?", "A dog and a cat lie in a garden."),
+        ("Is there any dog?", "Yes, it lies in the garden."),
+        ("Can you see a cat?", "Yes, beside the dog."),
+        ("What is there?", "Nothing moves."),
+    ],
+)
+def test_an_answer_of_what_is_shown_need_not_be_gone_through(
+    question: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all that may be claimed is shown, the short way comes to what the long one does."""
+    caption = "A dog and a cat in a garden."
+    short = seen(text, caption, question=question)
+    monkeypatch.setattr("emogen.checks.ungrounded._is_supported", lambda claimable, shown: False)
+    assert seen(text, caption, question=question) == short
 
 
 @given(st.text(alphabet="ab é'’.,\n-0A", max_size=60))
