@@ -144,4 +144,6 @@ def _measure(
 
 
 if __name__ == "__main__":
+    # A shell lets what it starts in the background ignore interrupts, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     app()
