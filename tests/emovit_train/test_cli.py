@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from emogen.errors import EmovitError, InputError, UnknownNameError
 from emogen.lock import locked
-from emovit_train.cli import app
+from emovit_train.cli import app, main
 from tests.emovit_train.conftest import sample_rows
 
 
@@ -146,18 +146,25 @@ def test_predict_needs_a_question_and_usable_labels(
     assert "gone.png" in str(missing)
 
 
-def test_interrupted_answers(run_folder: Path, tuned_folder: Path) -> None:
+def test_interrupted_answers(
+    run_folder: Path, tuned_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Ctrl-C ends `predict` with one line and 130, after whole answers."""
     photo = run_folder / "photos" / "red.png"
-    words = ["predict", *[photo] * 400, "--checkpoint", tuned_folder, "--ask", "What?"]
-    command = [sys.executable, "-m", "emovit_train", *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(str(photo).encode())
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert (process.returncode, err.decode().splitlines()[-1]) == (130, "interrupted")
-    assert b"Traceback" not in err
+    words = ["predict", *[photo] * 40, "--checkpoint", tuned_folder, "--ask", "What?"]
+
+    def say_and_interrupt(line: str) -> None:
+        print(line)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("emovit_train.answering.say", say_and_interrupt)
+    monkeypatch.setattr(sys, "argv", ["emovit_train", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, err.splitlines()[-1]) == (130, "interrupted")
+    assert out.startswith(str(photo))
+    assert "Traceback" not in err
 
 
 def test_two_processes_train_into_one_folder(run_folder: Path, tiny_folder: Path, tmp_path: Path) -> None:

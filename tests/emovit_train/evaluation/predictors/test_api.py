@@ -97,10 +97,11 @@ def test_failed_and_filtered_pictures(stub: OpenAIStub, records: Path) -> None:
     with pytest.raises(EmovitError, match="1 questions have no answer yet") as unfinished:
         evaluate(stub, records, "--in-flight", 1)
     assert unfinished.value.exit_code == 5
-    assert {row["item_id"]: (row["answer"], row["lenient"]) for row in rows(records)} == {
-        "i1": ("", "unknown"),
-        "i2": ("sadness", "sadness"),
-    }
+    # Which picture is ready to be asked about first is up to the machine.
+    assert sorted((row["answer"], row["lenient"]) for row in rows(records)) == [
+        ("", "unknown"),
+        ("sadness", "sadness"),
+    ]
     assert evaluate(stub, records).exit_code == 0
     assert len(rows(records)) == 3
 
