@@ -3,7 +3,7 @@
 #   make demo                the main job end to end, on the embedded default
 #   make test                the tests (CPU only, no network but loopback)
 #   make check               format, lint, types
-#   make test-slow           tests that need the package registry or minutes of time
+#   make test-slow           tests that need the package registry or minutes of time, and more examples of the others
 #   make lavis               LAVIS 1.0.2 in an environment of its own (2.3 GB): it reads our exports, and trains
 #   make bench-generation    measure `emogen generate` beside bare aiohttp, and write the result files
 #   make bench-sources       measure reading and selecting at the size of EmoSet-118K, and write the result files
@@ -54,12 +54,15 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/python examples/demo/demo.py --out runs/demo
 
+# Compiled once, not by each of the processes that tests start.
+test test-slow lavis: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-slow: $(READY)
 	$(BIN)/emogen setup embeddings
-	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(BIN)/python -m pytest -m slow
+	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) HYPOTHESIS_PROFILE=thorough \
+	  $(BIN)/python -m pytest -m "slow or hypothesis" --durations 20
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -112,11 +112,13 @@ def show_problems(report: Report, out: Path) -> None:
     from emogen.recording import problems_file
 
     show_remarks(report.problems.lines())
-    if report.problems.left_out:
-        raise CheckFailedError(
-            f"{report.problems.left_out:,} rows or images are not in {out}",
-            remedy=f"All are listed in {problems_file(out)}.",
+    if left_out := report.problems.left_out:
+        what = (
+            f"{left_out:,} rows or images are not in {out}"
+            if report.written
+            else f"none of {left_out:,} rows or images can be used, and {out} is not written"
         )
+        raise CheckFailedError(what, remedy=f"All are listed in {problems_file(out)}.")
     if not report.written:
         raise CheckFailedError("there is not a single record", where=out, remedy="Select more.")
     if report.problems.lacking:

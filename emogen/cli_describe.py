@@ -150,7 +150,8 @@ def describe(
     outcome = describe_dataset(dataset, out, plan, progress)
     show_captions(dataset)
     rows = outcome.report.written + outcome.report.problems.left_out
-    say(f"described {outcome.report.written:,} of {rows:,} images → {out}")
+    written = f" → {out}" if outcome.report.written else ""
+    say(f"described {outcome.report.written:,} of {rows:,} images{written}")
     show_labelling(outcome.report)
     _show_calibration(outcome)
     if outcome.failures:

@@ -100,6 +100,12 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool, as_jso
             say(f"→ {', '.join(str(out / name) for name in FILES)}")
             if as_json:
                 show_json({"out": out, "kept": folder.kept, "rejected": folder.rejected, **_spending(asker)})
+    if not folder.kept.total() and not folder.rejected.total():
+        raise CheckFailedError(
+            "not a single record is selected, so there is nothing to write about",
+            where=settings.records,
+            remedy="Select more; `emogen records` counts what is there.",
+        )
     if not folder.kept.total():
         raise CheckFailedError("nothing was kept", where=out, remedy="The reasons are in rejections.jsonl.")
 

@@ -48,15 +48,21 @@ def show_report(report: TrainReport, out: Path) -> None:
     """Print what came of a training run."""
     say(f"trained    {report.trained_parameters / 1e6:.1f}M parameters, {report.steps} steps")
     say(f"rows       {report.rows} about {report.images} images; {report.held_out_rows} rows held out")
-    say(f"loss       {report.loss_start:.3f} -> {report.loss_end:.3f} on the training rows")
+    seen = _some_of(report.measured_rows, report.rows, "training rows")
+    say(f"loss       {report.loss_start:.3f} -> {report.loss_end:.3f} on {seen}")
     if report.held_out_loss_start is not None:
-        say(f"held out   {report.held_out_loss_start:.3f} -> {report.held_out_loss_end:.3f}")
+        seen = _some_of(report.measured_held_out_rows, report.held_out_rows, "held-out rows")
+        say(f"held out   {report.held_out_loss_start:.3f} -> {report.held_out_loss_end:.3f} on {seen}")
     if report.truncated_rows:
         cut = ", ".join(f"{part} {count}" for part, count in report.cut.items())
         say(f"truncated  {report.truncated_rows} rows were too long and were cut: {cut}")
     say(f"frozen     unchanged, sha256 {report.frozen_sha256_after[:12]}")
     say(f"seconds    {report.seconds['total']:.1f}")
     say(f"saved      {out}")
+
+
+def _some_of(measured: int, count: int, what: str) -> str:
+    return f"the {what}" if measured == count else f"{measured} of the {count} {what}"
 
 
 def show_evaluation(result: Evaluation, folder: Path) -> None:

@@ -39,7 +39,7 @@ class TrainReport(_Frozen):
     """What a finished run is known by, written as `train.json`.
 
     Losses are in nats per answer token, measured in evaluation mode over the same rows before the first and
-    after the last step (over a fixed choice of rows where there are many).
+    after the last step: over all of a kind, or over a fixed choice where there are many.
 
     Attributes:
         settings: See `TrainSettings`.
@@ -47,6 +47,8 @@ class TrainReport(_Frozen):
         rows: Training rows.
         images: Training photographs.
         held_out_rows: Rows that were not trained on.
+        measured_rows: Over how many training rows the loss was measured.
+        measured_held_out_rows: Over how many held-out rows.
         loss_start: Over training rows, before.
         loss_end: Over training rows, after.
         held_out_loss_start: Over held-out rows, before; None without any.
@@ -70,6 +72,8 @@ class TrainReport(_Frozen):
     rows: int
     images: int
     held_out_rows: int
+    measured_rows: int
+    measured_held_out_rows: int
     loss_start: float
     loss_end: float
     held_out_loss_start: float | None

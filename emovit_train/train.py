@@ -24,7 +24,7 @@ from emovit_train.features import PoolFeatures
 from emovit_train.fingerprint import sha256_tensors
 from emovit_train.interruption import interrupt_requested
 from emovit_train.metrics import METRICS, Metrics, open_metrics
-from emovit_train.objective import cut_parts
+from emovit_train.objective import cut_parts, measured_of
 from emovit_train.optimizer import Schedule, adamw, gradient_scaler, set_lr
 from emovit_train.plan import PlannedStep, RunPlan
 from emovit_train.ranks import Ranks, open_ranks
@@ -283,6 +283,8 @@ def _report(run: Run, start: dict[str, Any], end: _End, seconds: dict[str, float
         rows=len(run.training),
         images=len({row.image for row in run.data.training}),
         held_out_rows=len(run.held_out),
+        measured_rows=len(measured_of(run.training)),
+        measured_held_out_rows=len(measured_of(run.held_out)),
         loss_start=start["loss"],
         loss_end=measured["loss"],
         held_out_loss_start=start["held_out_loss"],

@@ -167,7 +167,8 @@ class _Description:
         described = local.describe(record)
         error = error or described.error
         if error is not None:
-            on_problem(Problem(record.image, str(error)))
+            what = InputError(error.what, remedy=error.remedy)
+            on_problem(Problem(record.image, str(what)))
             return
         result = described.record
         for interview in self.interviews:

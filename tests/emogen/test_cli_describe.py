@@ -234,3 +234,16 @@ def test_interrupted(tmp_path: Path, emogen: Emogen, stop: signal.Signals) -> No
     assert emogen("describe", folder, "--out", undisturbed, "--no-objects").code == 0
     assert out.read_bytes() == undisturbed.read_bytes()
     assert len(lines(out)) == 150
+
+
+def test_nothing_can_be_described(emogen: Emogen, tmp_path: Path) -> None:
+    """Where not one image can be read, each is named once, and nobody is sent to a file that was not written."""
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_text("no image")
+    out = tmp_path / "records.jsonl"
+    ran = emogen("describe", tmp_path, "--no-objects", "--out", out)
+    assert ran.code == 1
+    assert ran.out.splitlines()[-1] == "described 0 of 2 images"
+    assert "left out a.png: not an image, or a damaged one." in ran.err
+    assert "none of 2 rows or images can be used" in ran.err
+    assert not out.exists()

@@ -181,6 +181,12 @@ def test_a_server_that_refuses(
     assert (tmp_path / "run" / "samples.jsonl").read_text().count("categorical") >= 2
 
 
+def test_nothing_selected(emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path]) -> None:
+    """Where the selection leaves no record, generating fails with that, and not with reasons that are not there."""
+    words = ["generate", records_file(2), "--split", "test", "--types", "categorical"]
+    refused(emogen(*words, "--out", tmp_path / "run"), 1, "records.jsonl: not a single record is selected")
+
+
 def test_nothing_kept(emogen: Emogen, tmp_path: Path, records_file: Callable[..., Path]) -> None:
     """A run that kept nothing fails, and says where the reasons are."""
     ran = emogen(

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 from emogen.errors import EmovitError, InputError, UnknownNameError
 from emogen.lock import locked
 from emovit_train.cli import app, main
+from emovit_train.console import show_report
+from emovit_train.report import REPORT, TrainReport
 from tests.emovit_train.conftest import sample_rows
 
 
@@ -73,6 +75,18 @@ def test_train_evaluate_predict(tiny_folder: Path, run_folder: Path, tmp_path: P
     photo = run_folder / "photos" / "red.png"
     assert str(photo) in call("predict", photo, "--checkpoint", out, "--ask", "What?").output
     assert "by sum" in call("predict", photo, "--checkpoint", out, "--labels", "awe,fear").output
+
+
+def test_losses_say_what_they_were_measured_on(
+    tuned_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of many rows a fixed choice is measured, before and after: the summary says how many of them."""
+    report = TrainReport.model_validate_json((tuned_folder / REPORT).read_text())
+    assert (report.measured_rows, report.measured_held_out_rows) == (report.rows, report.held_out_rows)
+    show_report(report, tmp_path)
+    assert " on the training rows" in capsys.readouterr().out
+    show_report(report.model_copy(update={"rows": 5000, "measured_rows": 256}), tmp_path)
+    assert " on 256 of the 5000 training rows" in capsys.readouterr().out
 
 
 def test_unknown_model(run_folder: Path, tmp_path: Path) -> None:
