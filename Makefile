@@ -62,7 +62,7 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/emogen setup embeddings
 	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) HYPOTHESIS_PROFILE=thorough \
-	  $(BIN)/python -m pytest -m "slow or hypothesis" --durations 20
+	  $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "slow or hypothesis" --durations 20
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from emogen.errors import InputError
+from emovit_train.resume import STATE
 from emovit_train.train import train
 from tests.emovit_train.conftest import tiny_settings
 
@@ -23,3 +24,21 @@ def test_missing_compiler_is_told_at_once(tmp_path: Path) -> None:
         pytest.raises(InputError, match=r"no working C\+\+ compiler.*CXX"),
     ):
         train(nothing, tmp_path / "out", settings)
+
+
+@pytest.mark.slow
+def test_compiled_run_ends_as_a_plain_one(tiny_folder: Path, run_folder: Path, tmp_path: Path) -> None:
+    """`--compile` trains to the end, to the losses of the plain model, and keeps what is frozen."""
+    plain, compiled = (
+        train(
+            run_folder,
+            tmp_path / name,
+            tiny_settings(tiny_folder, epochs=2, lr=1e-3, device="cpu", compile=name == "compiled"),
+        )
+        for name in ("plain", "compiled")
+    )
+    assert compiled.loss_end == pytest.approx(plain.loss_end, abs=1e-4)
+    assert compiled.held_out_loss_end == pytest.approx(plain.held_out_loss_end, abs=1e-4)
+    assert compiled.loss_end < compiled.loss_start
+    assert compiled.frozen_sha256_after == plain.frozen_sha256_after
+    assert not (tmp_path / "compiled" / STATE).exists()

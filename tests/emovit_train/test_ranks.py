@@ -36,7 +36,7 @@ from tests.emovit_train.one_step import (
     pixels_of,
     step_gradients,
 )
-from tests.emovit_train.processes import run_job
+from tests.emovit_train.processes import LIMIT_S, run_job
 from tests.emovit_train.reference import reference_step
 
 ONE = Ranks(0, 1, torch.device("cpu"))
@@ -152,28 +152,29 @@ def test_steps_are_those_of_transformers(together: Together, run_folder: Path) -
 @pytest.mark.slow
 def test_torchrun_ends_on_sigterm_and_goes_on(tiny_folder: Path, run_folder: Path, tmp_path: Path) -> None:
     """SIGTERM to torchrun's processes saves the state of one step; the same command ends as an undisturbed run."""
+    epochs = 40
 
     def command(out: Path) -> list[str]:
         launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        told = ["--epochs", "100", "--batch-size", "2", "--lr", "1e-4", "--device", "cpu"]
+        told = ["--epochs", str(epochs), "--batch-size", "2", "--lr", "1e-4", "--device", "cpu"]
         program = ["-m", "emovit_train", "train", str(run_folder), "--model", str(tiny_folder)]
         return [*launcher, *program, "--out", str(out), *told]
 
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"
     with subprocess.Popen(command(stopped), start_new_session=True) as running:
-        deadline = time.monotonic() + 100
+        deadline = time.monotonic() + LIMIT_S
         while not (stopped / METRICS).exists() or len(losses(stopped)) < 5:
             assert running.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
         os.killpg(running.pid, signal.SIGTERM)
-        assert running.wait(60) != 0
+        assert running.wait(LIMIT_S) != 0
     state, config = read_state(stopped), read_config(stopped)
     assert state is not None
     assert config.made is not None
     assert config.made.step == state.step
-    assert len(losses(stopped)) == state.step < 400
+    assert len(losses(stopped)) == state.step < 4 * epochs
     for out in (stopped, alone):
-        subprocess.run(command(out), check=True, timeout=100)
+        subprocess.run(command(out), check=True, timeout=LIMIT_S)
     assert losses(stopped) == losses(alone)
     assert read_config(stopped) == read_config(alone)
