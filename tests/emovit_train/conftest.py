@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from made_once import made_once
 from PIL import Image
 
 from emogen.protocol import categorical_answer, categorical_question
 from emovit_train.model import TRAINABLE_PARTS, EmoVIT
 from emovit_train.models import MODELS, ModelSpec
 from emovit_train.settings import TrainSettings
+from tests.made_once import made_once
 
 # Two threads on two shared cores wait for each other more than they compute.
 torch.set_num_threads(1)

@@ -27,6 +27,7 @@ def test_missing_compiler_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 def test_compiled_run_ends_as_a_plain_one(tiny_folder: Path, run_folder: Path, tmp_path: Path) -> None:
     """`--compile` trains to the end, to the losses of the plain model, and keeps what is frozen."""
     plain, compiled = (
