@@ -24,7 +24,7 @@ from openai_stub import OpenAIStub
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # How long an example takes says more about the machine than about the code.
-settings.register_profile("quick", deadline=None, max_examples=40)
+settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
