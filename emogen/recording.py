@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
+import jsonlines
 import orjson
 
 from emogen.atomic import replacing, writable_folder
@@ -135,7 +135,7 @@ class _ProblemsFile(ProblemCounts):
         self.missing_images = 0
         self.first_missing: str | None = None
         self._path = path
-        self._file: BinaryIO | None = None
+        self._lines: jsonlines.Writer | None = None
         self._opened = ExitStack()
 
     def __enter__(self) -> _ProblemsFile:
@@ -145,21 +145,16 @@ class _ProblemsFile(ProblemCounts):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._opened.__exit__(kind, error, trace)
-        if self._file is None and kind is None:
+        if self._lines is None and kind is None:
             # A list of an earlier file's problems would be taken for this one's.
             self._path.unlink(missing_ok=True)
 
     def add(self, problem: Problem) -> None:
         """Take note of a problem, and write it down."""
         super().add(problem)
-        if self._file is None:
-            self._file = self._opened.enter_context(replacing(self._path))
-        self._file.write(
-            orjson.dumps(
-                {"where": problem.where, "what": problem.what, "left_out": problem.left_out},
-                option=orjson.OPT_APPEND_NEWLINE,
-            )
-        )
+        if self._lines is None:
+            self._lines = jsonlines.Writer(self._opened.enter_context(replacing(self._path)), compact=True)
+        self._lines.write({"where": problem.where, "what": problem.what, "left_out": problem.left_out})
 
     def look_for(self, image: str, path: str) -> None:
         if "://" not in image and not os.path.exists(path):  # noqa: PTH110 - a Path for each image is slow

@@ -6,14 +6,15 @@ answers.jsonl   what the model said to the sample questions, by step
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from emogen.atomic import write_text
+import jsonlines
+
+from emogen.atomic import replacing
 from emogen.errors import EmovitError
 from emogen.registry import require
 
@@ -35,19 +36,19 @@ class Metrics:
     """Writes as it is told; every line is handed to the system at once, so that it can be watched.
 
     Args:
-        steps: Where the steps' lines go.
-        answers: Where the answers' lines go.
+        folder: Where the two files are.
+        lines: Name of a file → its writer.
         board: A `tensorboardX.SummaryWriter`, or None.
     """
 
-    def __init__(self, steps: Any, answers: Any, board: Any) -> None:
-        self._steps = steps
-        self._answers = answers
+    def __init__(self, folder: Path, lines: Mapping[str, jsonlines.Writer], board: Any) -> None:
+        self._folder = folder
+        self._lines = lines
         self._board = board
 
     def step(self, entry: Mapping[str, Any]) -> None:
         """Write down what a step came to."""
-        _write(self._steps, entry)
+        self._write(METRICS, entry)
         if self._board:
             for name, tag in SCALARS.items():
                 if name in entry:
@@ -56,22 +57,20 @@ class Metrics:
     def answers(self, entries: Sequence[Mapping[str, Any]]) -> None:
         """Write down what the model said."""
         for entry in entries:
-            _write(self._answers, entry)
+            self._write(ANSWERS, entry)
             if self._board:
                 text = f"**{entry['question']}**\n\n{entry['answer']}"
                 self._board.add_text(f"answer/{entry['image']}", text, entry["step"])
 
-
-def _write(file: Any, entry: Mapping[str, Any]) -> None:
-    try:
-        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-        file.flush()
-    except OSError as error:
-        raise EmovitError(
-            f"cannot be written: {error.strerror}",
-            where=file.name,
-            remedy="Make room on the disk, and give the same command again: it goes on from the last saved step.",
-        ) from error
+    def _write(self, name: str, entry: Mapping[str, Any]) -> None:
+        try:
+            self._lines[name].write(entry)
+        except OSError as error:
+            raise EmovitError(
+                f"cannot be written: {error.strerror}",
+                where=self._folder / name,
+                remedy="Make room on the disk, and give the same command again: it goes on from the last saved step.",
+            ) from error
 
 
 @contextmanager
@@ -83,12 +82,12 @@ def open_metrics(folder: Path, after: int, *, tensorboard: bool) -> Iterator[Met
     """
     with ExitStack() as stack:
         board = stack.enter_context(_board(folder / TENSORBOARD, after)) if tensorboard else None
-        files: list[Any] = []
+        lines = {}
         for name in (METRICS, ANSWERS):
-            kept = [line for line in read_metrics(folder / name) if line["step"] <= after]
-            write_text(folder / name, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
-            files.append(stack.enter_context((folder / name).open("a", encoding="utf-8")))
-        yield Metrics(files[0], files[1], board)
+            with replacing(folder / name) as file, jsonlines.Writer(file) as rows:
+                rows.write_all(line for line in read_metrics(folder / name) if line["step"] <= after)
+            lines[name] = stack.enter_context(jsonlines.open(folder / name, "a", flush=True))
+        yield Metrics(folder, lines, board)
 
 
 @contextmanager
@@ -105,11 +104,8 @@ def _board(folder: Path, after: int) -> Iterator[Any]:
 
 def read_metrics(file: Path) -> list[dict[str, Any]]:
     """Return the lines of a file of metrics; none where there is no file. A last line that was cut off is left out."""
-    lines = file.read_text("utf-8").splitlines() if file.exists() else []
-    entries = []
-    for line in lines:
-        try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+    entries: list[dict[str, Any]] = []
+    if file.exists():
+        with jsonlines.open(file) as lines, suppress(jsonlines.InvalidLineError):
+            entries.extend(lines)
     return entries
