@@ -40,6 +40,9 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for everything that is made.")],
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds each arm is tuned with.")] = 1,
     only_folds: Annotated[str, typer.Option("--folds", help="Which of the folds 0, 1 and 2.")] = "0,1,2",
+    only_arms: Annotated[
+        str, typer.Option("--arms", help="Which rows of the table: what each adds.")
+    ] = "untuned,categorical,conversation,reasoning",
     portions: Annotated[str, typer.Option(help="Shares of the drawings in percent, as in Table 4.")] = "100",
     generate: Annotated[
         bool, typer.Option(help="Make the instructions anew, by the embedded model.")
@@ -50,7 +53,7 @@ def main(
     chosen = {int(number): folds(scored)[int(number)] for number in only_folds.split(",")}
     prepare(out, scored, generate=generate)
     samples, drawn = _samples(out, scored, generate=generate), _records(out)
-    wanted = list(product(arms.ARMS, chosen, range(seeds), map(int, portions.split(","))))
+    wanted = list(product(arms.read_arms(only_arms), chosen, range(seeds), map(int, portions.split(","))))
     runs = [
         arms.Run(arm, fold, seed, portion)
         for arm, fold, seed, portion in wanted
@@ -61,6 +64,8 @@ def main(
     write_text(out / "results.json", json.dumps(result, indent=2) + "\n")
     tables.picture(result["table"], out / "results.png")
     table = tables.markdown(result["table"], REFERENCE, PROBE)
+    if result["not_run"]:
+        table += f"\n\nNot run: {', '.join(result['not_run'])}."
     write_text(out / "results.md", table + "\n")
     typer.echo(f"\n{table}\n\nwritten: {out / 'results.json'}, results.md, results.png")
 
@@ -163,6 +168,7 @@ def compare(
                 found.setdefault(name, []).extend([said] if said else [])
     return {
         "table": tables.summary(found, REFERENCE, [PROBE]),
+        "not_run": [arm.name for arm in arms.ARMS if arm not in {run.arm for run in runs}],
         "folds": sorted(chosen),
         "seeds": sorted({run.seed for run in runs}),
         "settings": {"epochs": arms.EPOCHS, "batch": arms.BATCH, "lr": arms.RATE},

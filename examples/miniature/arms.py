@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from emogen.errors import InputError
 from examples.miniature.steps import Step
 
-__all__ = ["ARMS", "CAPTION_QUESTION", "Arm", "Run", "captioning", "evaluating", "tuning"]
+__all__ = ["ARMS", "CAPTION_QUESTION", "Arm", "Run", "captioning", "evaluating", "read_arms", "tuning"]
 
 CAPTION_QUESTION: Final = "Write a short description for the image."
 CAPTION_STEPS: Final = 480
@@ -24,6 +25,11 @@ class Arm:
 
     name: str
     types: tuple[str, ...]
+
+    @property
+    def adds(self) -> str:
+        """The type that the arm before it has not; `untuned` for none."""
+        return self.types[-1] if self.types else "untuned"
 
 
 # With a number of epochs instead of steps, every arm sees each categorical row equally often.
@@ -50,6 +56,21 @@ class Run:
         types = "-".join(each[:3] for each in self.arm.types) or "untuned"
         part = "" if self.portion == 100 else f"-{self.portion}pct"
         return f"{types}{part}-fold{self.fold}-seed{self.seed}"
+
+
+def read_arms(told: str) -> tuple[Arm, ...]:
+    """Read `--arms`: what arms add, joined by commas.
+
+    Raises:
+        InputError: an arm is unknown.
+    """
+    known = {arm.adds: arm for arm in ARMS}
+    names = {name.strip() for name in told.split(",")}
+    if unknown := sorted(names - known.keys()):
+        raise InputError(
+            f"no arm is called {unknown[0]!r}", where="--arms", remedy=f"Known: {', '.join(known)}."
+        )
+    return tuple(arm for name, arm in known.items() if name in names)
 
 
 def captioning(out: Path) -> Step:

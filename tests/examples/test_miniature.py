@@ -44,6 +44,13 @@ def test_scores_are_read_and_refused_by_line(tmp_path: Path) -> None:
         read_scores(file)
 
 
+def test_arms_are_chosen_by_what_they_add() -> None:
+    """In the table's order, whatever the order they are named in; an unknown one is refused."""
+    assert [arm.name for arm in arms.read_arms("reasoning, untuned")] == ["untuned", "+ reasoning"]
+    with pytest.raises(InputError, match=r"no arm is called 'humour'.*conversation"):
+        arms.read_arms("humour")
+
+
 def test_every_emoji_is_kept_back_once() -> None:
     """Three folds: each emoji is in one test part, the parts of a fold do not overlap, and they repeat."""
     known = [scored(f"{number:x}", LABELS[number % 4]) for number in range(60)]
