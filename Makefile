@@ -8,6 +8,7 @@
 #   make bench-generation    measure `emogen generate` beside bare aiohttp, and write the result files
 #   make bench-sources       measure reading and selecting at the size of EmoSet-118K, and write the result files
 #   make bench-exports       measure the export of half a million samples, and write the result files
+#   make bench-report        measure a report on half a million samples, and write the result files
 #   make bench-training      measure a step of tuning beside transformers' plain forward, and write the result files
 #   make bench-ranking       measure ranking 25 labels beside one forward pass, and write the result files
 #   make reproduce-nano      the paper's Table 2 on emoji drawings, LABELS=EmoTag1200-scores.csv; hours on two cores
@@ -37,10 +38,10 @@ LAVIS_APART = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("p
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow lavis check format readme readme-check docs commands bench-generation bench-sources bench-exports bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
+.PHONY: help demo test test-slow lavis check format readme readme-check docs commands bench-generation bench-sources bench-exports bench-report bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
 
 help:
-	@sed -n '3,24s/^# \{0,1\}//p' Makefile
+	@sed -n '3,25s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -97,6 +98,9 @@ bench-sources: $(READY)
 
 bench-exports: $(READY)
 	$(BIN)/python -m benchmarks.exports.measure
+
+bench-report: $(READY)
+	$(BIN)/python -m benchmarks.report.measure
 
 bench-training: $(READY)
 	$(BIN)/python -m benchmarks.training.measure run --shape small --arms plain,single,ours --images 32 --repeats 2

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import tiny_models
 from command_line import Emogen
-from made_run import rows, write_run
 from PIL import Image
 from source_layouts import emoset_of
 
+from benchmarks.report.made_run import rows, write_run
 from emogen.reviews import Review, append_review
 
 ROOT = Path(__file__).parents[1]

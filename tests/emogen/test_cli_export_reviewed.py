@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import Emogen
 from made_reviews import review
-from made_run import rows, write_run
 
+from benchmarks.report.made_run import rows, write_run
 from emogen.reviews import REVIEWS, append_review
 from emogen.store import read_samples
 

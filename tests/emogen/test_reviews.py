@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from made_reviews import EDITED, review
-from made_run import rows, write_run
 
+from benchmarks.report.made_run import rows, write_run
 from emogen.errors import InputError
 from emogen.reviews import REVIEWS, Review, Reviews, append_review, read_reviews
 from emogen.schemas import Sample

@@ -10,8 +10,8 @@ import pytest
 from command_line import Emogen
 from huggingface_hub import DatasetCard, DatasetCardData, metadata_load
 from made_reviews import review
-from made_run import rows, write_run
 
+from benchmarks.report.made_run import rows, write_run
 from emogen.report.markdown import fenced, inert
 from emogen.reviews import append_review
 from emogen.store import read_samples

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from browser import is_fine, looked_at
 from command_line import Emogen
-from made_run import rows, write_run
 from PIL import Image
+
+from benchmarks.report.made_run import rows, write_run
 
 pytestmark = pytest.mark.slow
 

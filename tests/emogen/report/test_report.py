@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from command_line import Emogen
-from made_run import rows, write_run
 from PIL import Image
 
+from benchmarks.report.made_run import rows, write_run
 from emogen.cli_report import report
 from emogen.report.tally import tally
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from command_line import Emogen
-from made_run import rows, write_run
 
+from benchmarks.report.made_run import rows, write_run
 from emogen.drawing import Draw, lot
 from emogen.errors import InputError
 from emogen.report.figures import Figures, figures_of, spread_of

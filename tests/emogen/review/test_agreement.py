@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from command_line import Emogen
-from made_run import rows, write_run
 
+from benchmarks.report.made_run import rows, write_run
 from emogen.review.agreement import ALL, agreement_of
 from emogen.reviews import Review, Reviews, append_review
 from emogen.schemas import Turn

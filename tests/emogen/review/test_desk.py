@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from made_reviews import review
-from made_run import rows, write_run
 
+from benchmarks.report.made_run import rows, write_run
 from emogen.errors import InputError, UnknownNameError
 from emogen.judging import Judge
 from emogen.review.desk import Desk, Stale

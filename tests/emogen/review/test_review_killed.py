@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from made_run import rows, write_run
+
+from benchmarks.report.made_run import rows, write_run
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
-from made_run import rows, write_run
 from PIL import Image
 
+from benchmarks.report.made_run import rows, write_run
 from emogen.errors import InputError
 from emogen.judging import Judge
 from emogen.review.desk import Desk

@@ -14,6 +14,7 @@ REJECTED_EVERY = 10
 
 
 def record(number: int) -> dict[str, Any]:
+    """Return a record."""
     emotion = EMOTIONS[number % 8]
     thing = THINGS[number % len(THINGS)]
     return {
@@ -34,6 +35,7 @@ def record(number: int) -> dict[str, Any]:
 
 
 def provenance(number: int) -> dict[str, Any]:
+    """Return how a sample came about."""
     return {
         "backend": "openai",
         "model": "gpt-large-2026",

@@ -1,0 +1,1 @@
+"""What a report on half a million samples takes."""
