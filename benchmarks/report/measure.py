@@ -107,7 +107,8 @@ def markdown(result: dict[str, Any]) -> str:
     return (
         "# A report on half a million samples, measured\n\n"
         f"Written by `make bench-report`: whole processes, start included, over {result['samples']:,} made-up samples\n"
-        f"and what was rejected beside them. Every record has a photograph: {result['pictures']} are in the gallery.\n\n"
+        "and what was rejected beside them. Every record has a photograph; "
+        f"{result['pictures']} are in the gallery.\n\n"
         "| figure | at most | measured | |\n|---|---|---|---|\n"
         + "".join(_line(name, value) for name, value in found.items())
         + f"\nMachine: {about['cpu']}, {about['cores']} cores, {about['memory']}, {about['disk']}. Python "
