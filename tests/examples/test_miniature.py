@@ -220,3 +220,12 @@ def test_finished_steps_are_not_repeated(tmp_path: Path, capfd: pytest.CaptureFi
     with pytest.raises(CheckFailedError, match="ended with 3"):
         steps.run_all([step("second"), broken], tmp_path)
     assert steps._seconds(broken, tmp_path) is None
+
+
+def test_docs_tell_the_committed_results() -> None:
+    """The table of docs/miniature.md is that of the result file beside the example."""
+    folder = Path(arms.__file__).parent
+    result = json.loads((folder / "results.json").read_text("utf-8"))
+    text = (folder.parents[1] / "docs" / "miniature.md").read_text("utf-8")
+    assert tables.markdown(result["table"], "categorical", "linear probe") in text
+    assert (folder / "results.md").read_text("utf-8").strip() in text
