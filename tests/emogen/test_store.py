@@ -297,7 +297,8 @@ def test_a_disk_that_fills_up_leaves_whole_rows(tmp_path: Path) -> None:
     )
     limit = 20_000
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)],
+        # Without -B it would leave half of a compiled module behind, too, for every later run to trip over.
+        [sys.executable, "-B", "-c", script, str(tmp_path), str(Path(__file__).parent)],
         capture_output=True,
         text=True,
         check=True,
