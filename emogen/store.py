@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel, ValidationError
 
 from emogen.atomic import write_bytes
-from emogen.errors import InputError, shorten
+from emogen.errors import InputError
 from emogen.journal import Journal
 from emogen.last_line import mend_last_line
 from emogen.lock import locked
+from emogen.row_file import Rows, holds_rows, rows_of
+from emogen.run_identity import PER_TYPE, compared
 from emogen.schemas import ImageRecord, Rejection, Sample
 from emogen.sight import UNREADABLE_IMAGE
 
@@ -45,25 +46,6 @@ REJECTIONS: Final = "rejections.jsonl"
 MANIFEST: Final = "run.json"
 JOURNAL: Final = "journal.sqlite"
 BATCHES: Final = "batches.sqlite"
-
-M = TypeVar("M", bound=BaseModel)
-
-# What must be the same for two runs to share a folder; `PER_TYPE` only for the instruction types that both make.
-# Limits and prices may differ.
-IDENTITY: Final = (
-    "records",
-    "image_root",
-    "labels",
-    "backend",
-    "model",
-    "parameters",
-    "examples",
-    "seed",
-    "settings.prompts.context",
-    "settings.corrections",
-    "settings.checks",
-)
-PER_TYPE: Final = ("templates", "seeds")
 
 
 class RunFolder:
@@ -99,8 +81,8 @@ class RunFolder:
                     self.manifest["answers_before"] = _answers_in(path / JOURNAL)
                 else:
                     self._resume()
-                self._samples = opened.enter_context(_Rows(path / SAMPLES))
-                self._rejections = opened.enter_context(_Rows(path / REJECTIONS))
+                self._samples = opened.enter_context(Rows(path / SAMPLES))
+                self._rejections = opened.enter_context(Rows(path / REJECTIONS))
                 self._write_manifest("running")
                 self._opened = opened.pop_all()
         except OSError as error:
@@ -127,8 +109,8 @@ class RunFolder:
         self.manifest["answers_before"] = (before or {}).get("answers_before", 0)
         if not _is_begun(self.path):
             return
-        self._join(_compared(self.path, before, self.manifest))
-        for sample in _rows_of(self.path / SAMPLES, Sample):
+        self._join(compared(self.path, before, self.manifest))
+        for sample in rows_of(self.path / SAMPLES, Sample):
             self._count(sample)
             self.done.add((sample.record.id, sample.instruction))
             self._seen[sample.record.id] = _digest(sample.record)
@@ -212,41 +194,16 @@ def done_in(run: Path, manifest: dict[str, Any]) -> set[tuple[str, str]]:
     """
     if not _is_begun(run):
         return set()
-    _compared(run, read_manifest(run), manifest)
-    samples = _rows_of(run / SAMPLES, Sample, torn=True)
-    rejections = _rows_of(run / REJECTIONS, Rejection, torn=True)
+    compared(run, read_manifest(run), manifest)
+    samples = rows_of(run / SAMPLES, Sample, torn=True)
+    rejections = rows_of(run / REJECTIONS, Rejection, torn=True)
     return {(sample.record.id, sample.instruction) for sample in samples} | {
         (rejection.record_id, rejection.instruction) for rejection in rejections if not _unasked(rejection)
     }
 
 
 def _is_begun(run: Path) -> bool:
-    return any(_holds_rows(run / name) for name in (SAMPLES, REJECTIONS, BATCHES))
-
-
-def _compared(run: Path, before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest of a run that is to go on.
-
-    Raises:
-        InputError: there is none, or it has another identity.
-    """
-    if before is None:
-        raise InputError(
-            "holds samples but no run.json",
-            where=run,
-            remedy="Name another --out, or use --overwrite.",
-        )
-    pairs = [(key, _at(before, key), _at(now, key)) for key in IDENTITY]
-    for key in PER_TYPE:
-        then, hashes = before.get(key) or {}, now.get(key) or {}
-        pairs += [(f"{key} of {name}", then[name], hashes[name]) for name in hashes if name in then]
-    for key, was, found in (difference for pair in pairs for difference in _differences(*pair)):
-        raise InputError(
-            f"holds a run with another {key.removeprefix('settings.')} ({shorten(was)}, now {shorten(found)})",
-            where=run,
-            remedy="Name another --out, or use --overwrite: known answers are not paid again.",
-        )
-    return before
+    return any(holds_rows(run / name) for name in (SAMPLES, REJECTIONS, BATCHES))
 
 
 def _answers_in(journal: Path) -> int:
@@ -255,21 +212,6 @@ def _answers_in(journal: Path) -> int:
         return 0
     with Journal(journal) as opened:
         return opened.last_position()
-
-
-def _at(manifest: Any, key: str) -> Any:
-    for name in key.split("."):
-        manifest = manifest.get(name) if isinstance(manifest, dict) else None
-    return manifest
-
-
-def _differences(key: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the innermost values in which two are not the same, with their dotted keys."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        for name in {**was, **now}:
-            yield from _differences(f"{key}.{name}", was.get(name), now.get(name))
-    elif was != now:
-        yield key, was, now
 
 
 def _unasked(rejection: Rejection) -> bool:
@@ -308,7 +250,7 @@ def rewrite(
             for name, path in new.items():
                 path.unlink(missing_ok=True)
                 mend_last_line(run / name)
-            rows = {name: opened.enter_context(_Rows(path)) for name, path in new.items()}
+            rows = {name: opened.enter_context(Rows(path)) for name, path in new.items()}
             for outcome in outcomes:
                 if isinstance(outcome, Sample):
                     kept[outcome.instruction] += 1
@@ -334,30 +276,6 @@ def rewrite(
         for path in new.values():
             path.unlink(missing_ok=True)
     return kept, rejected
-
-
-class _Rows:
-    """A JSON Lines file that is appended to: a row is in it whole or, where the disk is full, not at all."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
-
-    def __enter__(self) -> _Rows:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def add(self, row: BaseModel) -> None:
-        rest = row.model_dump_json().encode() + b"\n"
-        end = self._file.tell()
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError:
-            with suppress(OSError):
-                self._file.truncate(end)
-            raise
 
 
 def read_manifest(run: Path) -> dict[str, Any] | None:
@@ -387,7 +305,7 @@ def read_samples(run: Path) -> Iterator[Sample]:
     path = run / SAMPLES if run.is_dir() or not run.suffix else run
     if not path.is_file():
         raise InputError("no samples there", where=path, remedy="Make them with `emogen generate`.")
-    yield from _rows_of(path, Sample)
+    yield from rows_of(path, Sample)
 
 
 def read_rejections(run: Path) -> Iterator[Rejection]:
@@ -396,47 +314,11 @@ def read_rejections(run: Path) -> Iterator[Rejection]:
     Raises:
         InputError: a line is broken; names the file and the line.
     """
-    yield from _rows_of(run / REJECTIONS, Rejection)
-
-
-def _rows_of(path: Path, model: type[M], *, torn: bool = False) -> Iterator[M]:
-    """Read the rows of a JSON Lines file; none where there is no such file.
-
-    Args:
-        path: The file.
-        model: What a row is.
-        torn: Whether the last line may be half a row, and is then passed over.
-    """
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip() and not (torn and not line.endswith(b"\n")):
-                    yield _row(line, model, f"{path}:{number}")
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}", where=path, remedy="Name a file that you may read."
-        ) from error
-
-
-def _row(line: bytes, model: type[M], where: str) -> M:
-    try:
-        return model.model_validate_json(line)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "line"
-        raise InputError(
-            f"{field}: {shorten(first['msg'])}", where=where, remedy="Mend or remove this line."
-        ) from error
+    yield from rows_of(run / REJECTIONS, Rejection)
 
 
 def _digest(record: ImageRecord) -> bytes:
     return sha256(record.model_dump_json().encode()).digest()
-
-
-def _holds_rows(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

@@ -48,6 +48,8 @@ PICTURE = [
         "flat_template",
         "lock",
         "last_line",
+        "row_file",
+        "run_identity",
         "revision",
         "drawing",
         "completion",
