@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from emogen.errors import InputError, shorten
+from emogen.errors import InputError
 from emogen.last_line import mend_last_line
+from emogen.row_file import read_row
 from emogen.schemas import Turn
 
 __all__ = [
@@ -232,15 +233,10 @@ def read_reviews(run: Path) -> Reviews:
 
 def _take(reviews: Reviews, line: bytes, where: str) -> None:
     try:
-        reviews.add(Review.model_validate_json(line))
-    except ValidationError as error:
-        if not line.endswith(b"\n"):
-            return
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "line"
-        raise InputError(
-            f"{field}: {shorten(first['msg'])}", where=where, remedy="Mend or remove this line."
-        ) from error
+        reviews.add(read_row(line, Review, where))
+    except InputError:
+        if line.endswith(b"\n"):
+            raise
 
 
 def append_review(run: Path, review: Review) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from emogen.errors import InputError, shorten
 
-__all__ = ["Rows", "holds_rows", "rows_of"]
+__all__ = ["Rows", "holds_rows", "read_row", "rows_of"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -64,7 +64,7 @@ def rows_of(path: Path, model: type[M], *, torn: bool = False) -> Iterator[M]:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip() and not (torn and not line.endswith(b"\n")):
-                    yield _row(line, model, f"{path}:{number}")
+                    yield read_row(line, model, f"{path}:{number}")
     except FileNotFoundError:
         return
     except OSError as error:
@@ -73,7 +73,12 @@ def rows_of(path: Path, model: type[M], *, torn: bool = False) -> Iterator[M]:
         ) from error
 
 
-def _row(line: bytes, model: type[M], where: str) -> M:
+def read_row(line: bytes, model: type[M], where: str) -> M:
+    """Return the row that a line is.
+
+    Raises:
+        InputError: it is none; names `where`, and the first field that is wrong.
+    """
     try:
         return model.model_validate_json(line)
     except ValidationError as error:
