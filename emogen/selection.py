@@ -16,6 +16,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Final, get_args
 
+from emogen.comma_list import comma_list
 from emogen.errors import InputError, UnknownNameError, shorten
 from emogen.schemas import ImageRecord, Split
 
@@ -199,7 +200,7 @@ def read_splits(text: str) -> frozenset[Split]:
         UnknownNameError: a name is no split.
     """
     known = get_args(Split)
-    names = [part.strip() for part in text.split(",") if part.strip()]
+    names = comma_list(text)
     if names == ["all"]:
         names = list(known)
     for name in names:

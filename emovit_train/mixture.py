@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from emogen.comma_list import comma_list
 from emogen.errors import InputError, UnknownNameError
 from emovit_train.data import Row
 
@@ -26,7 +27,7 @@ def parse_types(text: str) -> dict[str, float | None]:
         InputError: it cannot be read, or some types have a weight and others none.
     """
     types: dict[str, float | None] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in comma_list(text):
         name, given, weight = part.partition("=")
         types[name.strip()] = _weight(weight, part) if given else None
     if not types:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from emogen.comma_list import list_of_texts
 from emovit_train.mixture import parse_portion, parse_types
 
 __all__ = ["FREE", "TrainSettings"]
@@ -17,11 +18,6 @@ __all__ = ["FREE", "TrainSettings"]
 # What may change between a run and its continuation: none of it changes what is learnt. `accumulate` times the number
 # of processes must stay as it was.
 FREE = frozenset({"accumulate", "eval_every", "keep_best", "save_every", "save_minutes", "tensorboard"})
-
-
-def _texts(value: Any) -> Any:
-    """Take a comma-separated text for the list that it stands for."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _types(value: Any) -> Any:
@@ -145,7 +141,7 @@ class TrainSettings(BaseModel):
         1.0, ge=0, allow_inf_nan=False, description="Largest norm of the gradient; 0 clips nothing."
     )
     seed: int = Field(0, ge=0, description="Of untrained weights, dropout and the rows' order.")
-    parts: Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)] = Field(
+    parts: Annotated[tuple[str, ...], BeforeValidator(list_of_texts), Field(min_length=1)] = Field(
         ("qformer", "query_tokens", "projection"),
         description="What is trained, of qformer,query_tokens,projection,ln_vision, or for LLaVA of projection,lora. "
         "Default: the model's.",

@@ -49,6 +49,7 @@ PICTURE = [
         "lock",
         "last_line",
         "row_file",
+        "comma_list",
         "run_identity",
         "revision",
         "drawing",
@@ -58,6 +59,7 @@ PICTURE = [
     {"errors"},
 ]
 FOR_TRAINING = {
+    "comma_list",
     "checks",
     "sources",
     "schemas",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from emogen.comma_list import comma_list
 from emogen.errors import InputError, UnknownNameError, shorten
 from emogen.perception import ATTRIBUTES, Stage
 from emogen.settings import RunSettings
@@ -69,7 +70,7 @@ def read_attributes(text: str) -> tuple[str, ...]:
     Raises:
         UnknownNameError: one is not known.
     """
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    names = tuple(dict.fromkeys(comma_list(text)))
     for name in names:
         if name not in (*ATTRIBUTES, "none"):
             raise UnknownNameError("attribute", name, (*ATTRIBUTES, "none"), where="--attributes")
@@ -83,7 +84,7 @@ def read_thresholds(text: str) -> dict[str, float]:
         InputError: it cannot be read.
     """
     read = {}
-    for part in filter(None, map(str.strip, text.split(","))):
+    for part in comma_list(text):
         name, _, number = part.partition("=")
         if name not in (*ATTRIBUTES, "emotion"):
             raise UnknownNameError("attribute", name, (*ATTRIBUTES, "emotion"), where="--thresholds")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from emogen.comma_list import comma_list
 from emogen.errors import InputError, UnknownNameError, shorten
 from emogen.exporters import Images, Turns
 from emogen.reviews import Reviews
@@ -104,7 +105,7 @@ def flag_rule(text: str) -> FlagRule:
         raise UnknownNameError("rule for flags", word, _ACTIONS, where="--flags")
     if not colon:
         return FlagRule(action)
-    reasons = frozenset(reason.strip() for reason in listed.split(",") if reason.strip())
+    reasons = frozenset(comma_list(listed))
     if not reasons:
         raise InputError(
             f"no reason after {word}:", where="--flags", remedy=f"Name some: --flags {word}:length,refusal"

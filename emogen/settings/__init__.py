@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from emogen.backends.options import ModelOptions
 from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
+from emogen.comma_list import list_of_texts
 from emogen.errors import InputError, UnknownNameError
 from emogen.instructions import INSTRUCTIONS
 from emogen.labels import label_set
@@ -41,11 +42,6 @@ DEFAULT_TYPES: Final = ("categorical", "conversation", "reasoning")
 DEFAULT_CORRECTIONS: Final = 1
 # Several times what a row with one correction takes of the bundled prompts; a model that rambles is stopped by it.
 DEFAULT_TOKENS_PER_ROW: Final = 16_000
-
-
-def _texts(value: Any) -> Any:
-    """Take a comma-separated text for the list that it stands for."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _known_types(names: Sequence[str]) -> tuple[str, ...]:
@@ -150,7 +146,7 @@ class RunSettings(_Group):
         None,
         description="A backend, backend:model, or a model's name; see above. Needed where a model is asked.",
     )
-    types: Annotated[tuple[str, ...], BeforeValidator(_texts), AfterValidator(_known_types)] = Field(
+    types: Annotated[tuple[str, ...], BeforeValidator(list_of_texts), AfterValidator(_known_types)] = Field(
         DEFAULT_TYPES, description="Instruction types, comma-separated."
     )
     limit: int | None = Field(None, gt=0, description="Only the first N records of what is selected.")
