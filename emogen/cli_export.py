@@ -10,11 +10,11 @@ import typer
 
 from emogen.completion import choices, names_in, several
 from emogen.errors import InputError, UnknownNameError
+from emogen.reviews import HEEDED, WHICH_SAMPLES, reviews_to_heed
 from emogen.terminal import AsJson, note, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.exporters.export import ExportReport
-    from emogen.reviews import Reviews
     from emogen.stored import StoredSample
 
 __all__ = ["export"]
@@ -22,7 +22,6 @@ __all__ = ["export"]
 SHOWN_PROBLEMS: Final = 10
 MEGABYTE: Final = 1_000_000
 COUNTED_AT_ONCE: Final = 100
-REVIEWED: Final = ("kept", "accepted", "all")
 
 
 def export(
@@ -86,7 +85,8 @@ def export(
         str,
         typer.Option(
             "--reviewed",
-            help="kept (leave out what a reviewer rejects), accepted (only what one accepts or edits) or all.",
+            help=WHICH_SAMPLES,
+            autocompletion=choices(*HEEDED),
         ),
     ] = "kept",
     shard_mb: Annotated[
@@ -108,6 +108,7 @@ def export(
     """
     from emogen.exporters.export import export as write
     from emogen.exporters.options import SPLITS, ExportOptions, flag_rule, fractions
+    from emogen.store import SAMPLES
     from emogen.stored import stored_samples
 
     samples = _samples_file(run)
@@ -122,7 +123,7 @@ def export(
         split_seed=split_seed,
         types=frozenset(name.strip() for name in types.split(",")) if types else None,
         flags=flag_rule(flags),
-        reviews=_reviews(samples, reviewed),
+        reviews=reviews_to_heed(samples.parent if samples.name == SAMPLES else None, reviewed),
         only_accepted=reviewed == "accepted",
         shard_bytes=shard_mb * MEGABYTE,
         check_images=check_images,
@@ -162,23 +163,6 @@ def _refuse_place(run: Path, out: Path) -> None:
     own = {run.resolve()} | {run.resolve() / name for name in files}
     if out.resolve() in own:
         raise InputError("is a file of the run itself", where=out, remedy="Name another --out.")
-
-
-def _reviews(samples: Path, reviewed: str) -> Reviews | None:
-    """Return what people decided about the samples of a run; None where nobody did, or is to be asked."""
-    from emogen.reviews import read_reviews
-    from emogen.store import SAMPLES
-
-    if reviewed not in REVIEWED:
-        raise UnknownNameError("value of --reviewed", reviewed, REVIEWED, where="--reviewed")
-    if reviewed == "all" or (reviewed == "kept" and samples.name != SAMPLES):
-        return None
-    reviews = read_reviews(samples.parent)
-    if reviewed == "accepted" and not reviews:
-        raise InputError(
-            "nobody has reviewed any sample", where=samples.parent, remedy="Begin with `emogen review`."
-        )
-    return reviews or None
 
 
 def _image_root(samples: Path) -> Path:

@@ -52,11 +52,11 @@ def report(
 
 
 def _read(folder: Path, name: str, seed: int) -> tuple[Run, Column, dict[str, object]]:
-    from emogen.report.contents import sections_of
     from emogen.report.figures import figures_of
     from emogen.report.gallery import Run
     from emogen.report.measures import measures_of
     from emogen.report.page import Column
+    from emogen.report.sections import sections_of
     from emogen.report.tally import tally
     from emogen.store import read_manifest
 

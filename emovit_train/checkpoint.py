@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from emogen.atomic import replacing_path, write_text
 from emogen.errors import InputError, shorten
+from emogen.reviews import ReviewCounts
 from emovit_train.fingerprint import sha256_file, sha256_tensors
 from emovit_train.models import MODELS, ModelSpec
 
@@ -45,6 +46,8 @@ class Provenance(BaseModel):
     Attributes:
         settings: What the run was told, see `emovit_train.settings`.
         data_sha256: Of the data file.
+        reviewed: What people's decisions about these data came to; None where none were heeded.
+        reviews_sha256: Of the file of these decisions.
         step: Steps of the optimizer that were done.
         start_sha256: Of the tensor file of the checkpoint that they began with; None where there was none.
         git_revision: Of this program's checkout, where it is one.
@@ -55,6 +58,8 @@ class Provenance(BaseModel):
 
     settings: dict[str, Any]
     data_sha256: str
+    reviewed: ReviewCounts | None = None
+    reviews_sha256: str | None = None
     step: int
     start_sha256: str | None = None
     git_revision: str | None

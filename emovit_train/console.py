@@ -48,6 +48,8 @@ def show_report(report: TrainReport, out: Path) -> None:
     """Print what came of a training run."""
     say(f"trained    {report.trained_parameters / 1e6:.1f}M parameters, {report.steps} steps")
     say(f"rows       {report.rows} about {report.images} images; {report.held_out_rows} rows held out")
+    if report.reviewed is not None:
+        say(f"reviewed   {report.reviewed.told()}")
     seen = _some_of(report.measured_rows, report.rows, "training rows")
     say(f"loss       {report.loss_start:.3f} -> {report.loss_end:.3f} on {seen}")
     if report.held_out_loss_start is not None:

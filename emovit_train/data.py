@@ -6,13 +6,27 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from emogen.errors import InputError, shorten
+from emogen.reviews import Heeding, Review, reviews_to_heed
 from emogen.schemas import ImageRecord, Sample, Split
 from emovit_train.jsonl import read_objects, read_text, validated
 
-__all__ = ["Row", "data_file", "image_root", "read_records", "read_rows", "split_rows"]
+__all__ = [
+    "SAMPLES",
+    "Row",
+    "data_file",
+    "heeding_of",
+    "image_root",
+    "read_records",
+    "read_rows",
+    "split_rows",
+]
+
+SAMPLES: Final = "samples.jsonl"
+# Splits of what is trained on.
+TRAINED: Final = (None, "train")
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class Row:
 
 def data_file(path: Path) -> Path:
     """Return the file to read: `path` itself, or the `samples.jsonl` of a run folder."""
-    return path / "samples.jsonl" if path.is_dir() else path
+    return path / SAMPLES if path.is_dir() else path
 
 
 def image_root(file: Path, images: Path | None) -> Path:
@@ -79,7 +93,26 @@ def _object(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def read_rows(path: Path, images: Path | None = None) -> list[Row]:
+def heeding_of(path: Path, reviewed: str) -> Heeding[Sample] | None:
+    """Return what heeds the decisions of people about what is to be read; None where there are none, or for `all`.
+
+    Args:
+        path: See `read_rows`.
+        reviewed: One of `emogen.reviews.HEEDED`.
+
+    Raises:
+        InputError: only accepted samples are asked for, and there are none; or the decisions cannot be read.
+    """
+    file = data_file(path)
+    reviews = reviews_to_heed(file.parent if file.name == SAMPLES else None, reviewed)
+    return Heeding(reviews, _edited, only_accepted=reviewed == "accepted") if reviews else None
+
+
+def _edited(sample: Sample, review: Review) -> Sample:
+    return sample.model_copy(update={"turns": review.turns, "flags": review.flags})
+
+
+def read_rows(path: Path, images: Path | None = None, heeding: Heeding[Sample] | None = None) -> list[Row]:
     """Read all rows, one per turn.
 
     Samples lie in their file as the answers came, which no two runs repeat: their rows are ordered by record and
@@ -88,9 +121,11 @@ def read_rows(path: Path, images: Path | None = None) -> list[Row]:
     Args:
         path: A run folder, `samples.jsonl`, or an exported `.json` list (LLaVA or InstructBLIP).
         images: Folder of the photographs; see `image_root`.
+        heeding: Leaves out, or edits, what people decided about; None to read all as it was made.
 
     Raises:
-        InputError: the file is missing, empty or malformed; the message names the line.
+        InputError: the file is missing, empty or malformed; the message names the line. A photograph is both trained
+            on and held out. Nothing is left by the reviewers.
     """
     from emovit_train.exported import exported_rows
 
@@ -100,8 +135,26 @@ def read_rows(path: Path, images: Path | None = None) -> list[Row]:
     if text.lstrip().startswith("["):
         return exported_rows(file, text, root)
     samples = [_sample(value, where) for where, value in read_objects(file)]
-    samples.sort(key=lambda sample: (sample.record.id, sample.instruction))
-    return [row for sample in samples for row in _sample_rows(sample, root)]
+    # What people think of a question does not change where its photograph belongs.
+    _refuse_both_sides(samples, root, file)
+    kept = samples if heeding is None else [each for each in map(heeding.heed, samples) if each is not None]
+    if heeding is not None and samples and not kept:
+        raise heeding.nothing_left(len(samples))
+    kept.sort(key=lambda sample: (sample.record.id, sample.instruction))
+    return [row for sample in kept for row in _sample_rows(sample, root)]
+
+
+def _refuse_both_sides(samples: Iterable[Sample], root: Path, file: Path) -> None:
+    sides: dict[bool, set[Path]] = {True: set(), False: set()}
+    for sample in samples:
+        sides[sample.record.split in TRAINED].add(root / sample.record.image)
+    both = sorted(sides[True] & sides[False])
+    if both:
+        raise InputError(
+            f"{len(both)} images are both trained on and held out: {shorten(both[0])}",
+            where=file,
+            remedy="Put every image into one split.",
+        )
 
 
 def _sample(value: dict[str, Any], where: str) -> Sample:
@@ -160,25 +213,13 @@ def split_rows(rows: Sequence[Row], where: Path) -> tuple[list[Row], list[Row]]:
     """Return the rows to train on (split `train` or none) and the held-out ones (`val`, `test`).
 
     Raises:
-        InputError: nothing is left to train on, or a photograph is in both.
+        InputError: nothing is left to train on.
     """
-    training = [row for row in rows if row.split in (None, "train")]
-    held_out = [row for row in rows if row.split not in (None, "train")]
+    training = [row for row in rows if row.split in TRAINED]
     if not training:
         raise InputError(
             f"all {len(rows)} rows are held out" if rows else "there are no rows",
             where=where,
             remedy='Give some records the split "train".',
         )
-    both = sorted(_images(training) & _images(held_out))
-    if both:
-        raise InputError(
-            f"{len(both)} images are both trained on and held out: {shorten(both[0])}",
-            where=where,
-            remedy="Put every image into one split.",
-        )
-    return training, held_out
-
-
-def _images(rows: Iterable[Row]) -> set[Path]:
-    return {row.image for row in rows}
+    return training, [row for row in rows if row.split not in TRAINED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from emogen.reviews import ReviewCounts
 from emovit_train.settings import TrainSettings
 
 __all__ = ["REPORT", "SampleAnswer", "TrainReport"]
@@ -60,6 +61,8 @@ class TrainReport(_Frozen):
         truncated_rows: Rows of which something was cut to fit.
         cut: Which part of how many rows, see `emovit_train.text.TextLimits`.
         data_sha256: Of the data file.
+        reviewed: What people's decisions about these data came to; None where none were heeded.
+        reviews_sha256: Of the file of these decisions.
         answers: About a few photographs of each side.
         seconds: Wall time by phase: `preparation`, `training`, `total`.
         versions: Of Python and the packages that compute.
@@ -85,6 +88,8 @@ class TrainReport(_Frozen):
     truncated_rows: int
     cut: dict[str, int] = {}
     data_sha256: str
+    reviewed: ReviewCounts | None = None
+    reviews_sha256: str | None = None
     answers: tuple[SampleAnswer, ...] = ()
     seconds: dict[str, float]
     versions: dict[str, str]

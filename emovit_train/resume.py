@@ -42,7 +42,7 @@ class TrainingState:
     Attributes:
         step: Steps done; the order of rows follows from it.
         settings: What the run was told.
-        data_sha256: Of the data file.
+        rows_sha256: Of what stands in the rows.
         lanes: Batches per step, of all processes.
         start_sha256: Of the checkpoint that it began with; None where there was none.
         tensors: Name → what was trained, and what was fitted before the first step.
@@ -56,7 +56,7 @@ class TrainingState:
 
     step: int
     settings: dict[str, Any]
-    data_sha256: str
+    rows_sha256: str
     lanes: int
     start_sha256: str | None
     tensors: dict[str, Tensor]
@@ -117,7 +117,7 @@ def read_state(folder: Path) -> TrainingState | None:
 
 
 def refuse_other_run(
-    state: TrainingState, settings: TrainSettings, data_sha256: str, processes: int, folder: Path
+    state: TrainingState, settings: TrainSettings, rows_sha256: str, processes: int, folder: Path
 ) -> None:
     """Make sure that what was interrupted is this very run.
 
@@ -130,8 +130,8 @@ def refuse_other_run(
         for name, value in now.items()
         if name not in FREE and state.settings.get(name) != value
     ]
-    if state.data_sha256 != data_sha256:
-        changed.append("the data are not the same")
+    if state.rows_sha256 != rows_sha256:
+        changed.append("the rows are not the same")
     lanes = processes * settings.accumulate
     if state.lanes != lanes:
         changed.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from emogen.errors import InputError
 from emogen.resources import checkout
+from emogen.reviews import REVIEWS, ReviewCounts
 from emogen.revision import git_revision
 from emogen.terminal import note
 from emovit_train.checkpoint import CheckpointConfig, Provenance, read_config, start_from
-from emovit_train.data import Row, data_file, read_rows, split_rows
+from emovit_train.data import Row, data_file, heeding_of, read_rows, split_rows
 from emovit_train.features import ImageFeatures, ViewSource
 from emovit_train.fingerprint import sha256_file, sha256_tensors
 from emovit_train.images import check_images
@@ -43,25 +46,39 @@ class Data:
         training: Rows to train on.
         held_out: Rows that are only measured.
         sha256: Of the data file.
+        reviewed: What people's decisions came to; None where there were none, or they were not to be heeded.
+        reviews_sha256: Of the file of these decisions.
     """
 
     training: Sequence[Row]
     held_out: Sequence[Row]
     sha256: str
+    reviewed: ReviewCounts | None = None
+    reviews_sha256: str | None = None
+
+    @property
+    def rows_sha256(self) -> str:
+        """Of what stands in the rows: the same where only decisions were added that change none of them."""
+        digest = hashlib.sha256()
+        for row in (*self.training, *self.held_out):
+            said = [row.record_id, row.image.name, row.question, row.answer, row.context, row.split]
+            digest.update(json.dumps(said).encode())
+        return digest.hexdigest()
 
 
 def read_data(data: Path, images: Path | None, settings: TrainSettings) -> Data:
     """Read the rows, choose those to train on, and make sure that their photographs can be read.
 
-    All held-out rows are measured, whatever is trained on, so that runs can be compared.
+    All held-out rows that no reviewer rejects are measured, whatever is trained on, so that runs can be compared.
 
     Raises:
         InputError: a file is missing or malformed, a photograph is, or a type or all context is missing.
     """
     file = data_file(data)
-    if file.name == "samples.jsonl" and file.with_name("reviews.jsonl").is_file():
-        note(f"{file} is read as it was made: what people decided about it is heeded by `emogen export`")
-    training, held_out = split_rows(read_rows(data, images), file)
+    heeding = heeding_of(data, settings.reviewed)
+    training, held_out = split_rows(read_rows(data, images, heeding), file)
+    if heeding is not None:
+        note(f"reviewed: {heeding.counts.told()} (--reviewed all takes every sample as it was made)")
     if settings.types is not None:
         training = choose_types(training, settings.types, seed=settings.seed)
     if settings.portion is not None:
@@ -70,7 +87,9 @@ def read_data(data: Path, images: Path | None, settings: TrainSettings) -> Data:
     if settings.context == "caption":
         _check_captions(rows, file)
     check_images(row.image for row in rows)
-    return Data(training, held_out, sha256_file(file))
+    if heeding is None:
+        return Data(training, held_out, sha256_file(file))
+    return Data(training, held_out, sha256_file(file), heeding.counts, sha256_file(file.with_name(REVIEWS)))
 
 
 def _check_captions(rows: Sequence[Row], file: Path) -> None:
@@ -157,6 +176,8 @@ class Run:
         return Provenance(
             settings=self.settings.model_dump(mode="json"),
             data_sha256=self.data.sha256,
+            reviewed=self.data.reviewed,
+            reviews_sha256=self.data.reviews_sha256,
             step=step,
             start_sha256=self.start_sha256,
             git_revision=git_revision(checkout()),

@@ -113,7 +113,7 @@ class Saver:
             state = TrainingState(
                 step=step,
                 settings=run.settings.model_dump(mode="json"),
-                data_sha256=run.data.sha256,
+                rows_sha256=run.data.rows_sha256,
                 lanes=run.plan.lanes,
                 start_sha256=run.start_sha256,
                 tensors={name: each.detach() for name, each in saved_tensors(run.model).items()},

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from emogen.comma_list import list_of_texts
+from emogen.reviews import WHICH_SAMPLES, Heeded
 from emovit_train.mixture import parse_portion, parse_types
 
 __all__ = ["FREE", "TrainSettings"]
@@ -65,6 +66,7 @@ class TrainSettings(BaseModel):
         description="Instruction types to train on: categorical,conversation (all of their rows), or with weights "
         "categorical=2,reasoning=1 (in this proportion; equal weights are equal numbers). Default: all.",
     )
+    reviewed: Heeded = Field("kept", description=f"Of a run folder, {WHICH_SAMPLES}")
     portion: Annotated[Share | None, BeforeValidator(_portion)] = Field(
         None,
         description="Train on a share of the photographs, such as 10%, drawn by SEED and alike from each emotion; a "

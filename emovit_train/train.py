@@ -112,7 +112,7 @@ def _train(
     torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
     data = read_data(source, images, settings)
     if state:
-        refuse_other_run(state, settings, data.sha256, ranks.world, out)
+        refuse_other_run(state, settings, data.rows_sha256, ranks.world, out)
     run = assemble(settings, ranks, out, data)
     if state is None and run.start is None:
         fit_normalisation(run.model, run.views, ranks, (row.image for row in data.training))
@@ -296,6 +296,8 @@ def _report(run: Run, start: dict[str, Any], end: _End, seconds: dict[str, float
         truncated_rows=sum(example.text.truncated for example in examples),
         cut=cut_parts(examples),
         data_sha256=run.data.sha256,
+        reviewed=run.data.reviewed,
+        reviews_sha256=run.data.reviews_sha256,
         answers=tuple(
             SampleAnswer(
                 image=row.image.name,

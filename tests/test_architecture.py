@@ -62,6 +62,7 @@ FOR_TRAINING = {
     "comma_list",
     "checks",
     "sources",
+    "reviews",
     "schemas",
     "labels",
     "protocol",

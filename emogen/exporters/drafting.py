@@ -12,9 +12,9 @@ from emogen.exporters.examples import examples_of, place_of
 from emogen.exporters.left_out import LeftOut
 from emogen.exporters.options import ExportOptions
 from emogen.exporters.pictures import Picture, Pictures
-from emogen.exporters.reviewing import Reviewing
 from emogen.exporters.spool import Spool
 from emogen.exporters.text import are_plain
+from emogen.reviews import Heeding
 from emogen.schemas import Sample
 from emogen.stored import StoredSample, as_stored
 
@@ -31,7 +31,7 @@ class Drafting:
         turns: What one row holds.
         pictures: Gets to know every image, also those of samples that are not asked for.
         left_out: Gets what breaks a rule.
-        reviewing: Heeds what people decided; None where nobody is asked.
+        heeding: Heeds what people decided; None where nobody is asked.
         met: How many samples there were.
         not_asked: How many of them were not asked for.
     """
@@ -41,7 +41,7 @@ class Drafting:
     turns: Turns
     pictures: Pictures
     left_out: LeftOut
-    reviewing: Reviewing | None = None
+    heeding: Heeding[StoredSample] | None = None
     met: int = 0
     not_asked: int = 0
 
@@ -49,14 +49,16 @@ class Drafting:
         """Put every sample into the spool, with its rows where it is asked for and fits."""
         # Looked up once: this loop runs for every sample.
         takes, picture_of, rows_of, add = self.options.takes, self.pictures.of, self._rows, spool.add
-        reviewed = self.reviewing.chosen if self.reviewing is not None else None
+        heed, types = self.heeding.heed if self.heeding is not None else None, self.options.types
         for item in samples:
             sample = item if isinstance(item, StoredSample) else as_stored(item)
             self.met += 1
             record = sample.record
             picture = picture_of(record.image)
             rows: list[bytes] = []
-            chosen = sample if reviewed is None else reviewed(sample)
+            chosen: StoredSample | None = sample
+            if heed is not None and (types is None or sample.instruction in types):
+                chosen = heed(sample)
             if chosen is not None:
                 if takes(chosen):
                     rows = rows_of(chosen, picture, spool)

@@ -16,12 +16,12 @@ from emogen.exporters.index import find_clashes
 from emogen.exporters.left_out import KEPT_PROBLEMS, LeftOut
 from emogen.exporters.options import ExportOptions
 from emogen.exporters.pictures import OddPictures, Pictures
-from emogen.exporters.reviewing import ReviewCounts, Reviewing
 from emogen.exporters.splits import assign_splits
 from emogen.exporters.spool import spooling
 from emogen.exporters.writing import Writing
+from emogen.reviews import Heeding, Review, ReviewCounts
 from emogen.schemas import Sample
-from emogen.stored import StoredSample
+from emogen.stored import StoredSample, StoredTurn
 
 __all__ = ["KEPT_PROBLEMS", "ExportReport", "export"]
 
@@ -92,8 +92,10 @@ def export(
         check=options.check_images,
     )
     left_out = LeftOut()
-    reviewing = Reviewing.of(options)
-    drafting = Drafting(exporter, options, form.turns, pictures, left_out, reviewing)
+    heeding = None
+    if options.reviews is not None:
+        heeding = Heeding(options.reviews, _edited, options.only_accepted)
+    drafting = Drafting(exporter, options, form.turns, pictures, left_out, heeding)
     writing = Writing(exporter, options, form, pictures, left_out)
     draft: AbstractContextManager[Path] = replacing_folder(out) if form.folder else replacing_path(out)
     with draft as work, spooling(work if form.folder else work.parent) as spool:
@@ -117,9 +119,14 @@ def export(
         moved=writing.moved,
         left_out=left_out.samples,
         skipped=tuple(sorted(left_out.problems, key=lambda problem: problem.place)),
-        reviewed=reviewing.counts if reviewing is not None else None,
+        reviewed=heeding.counts if heeding is not None else None,
         odd=pictures.odd,
     )
+
+
+def _edited(sample: StoredSample, review: Review) -> StoredSample:
+    turns = [StoredTurn(turn.question, turn.answer, turn.kind) for turn in review.turns]
+    return StoredSample(sample.record, sample.instruction, turns, list(review.flags))
 
 
 def _nothing_written(
@@ -140,9 +147,6 @@ def _nothing_written(
             f"none of {drafting.met} samples is of the types and flags asked for",
             remedy="Try without --types and --flags.",
         )
-    if drafting.reviewing is not None and drafting.met:
-        return InputError(
-            f"none of {drafting.met} samples is left by its reviewers ({drafting.reviewing.counts.told()})",
-            remedy="Try --reviewed all.",
-        )
+    if drafting.heeding is not None and drafting.met:
+        return drafting.heeding.nothing_left(drafting.met)
     return InputError("no samples to export", remedy="Generate some first, or name another run.")

@@ -11,8 +11,10 @@ from typing import Any, Final
 from emogen.marks import NEAR_DUPLICATE
 from emogen.report.tally import ATTRIBUTES, PIXELS, Tally
 
-__all__ = ["Figures", "Reason", "Spread", "figures_of", "spread_of"]
+__all__ = ["Figures", "Reason", "Spread", "figures_of", "spread_of", "told_reason"]
 
+# The stage of what people reject, beside those of `emogen.schemas.Rejection`.
+BY_PEOPLE: Final = "review"
 STEPS: Final = {
     "prompt": "could be asked about",
     "backend": "got an answer",
@@ -46,6 +48,16 @@ class Reason:
     count: int
     by_type: Mapping[str, int]
 
+    @property
+    def told(self) -> str:
+        """The reason, with what sets those of people apart."""
+        return told_reason(self.reason) if self.stage == BY_PEOPLE else self.reason
+
+
+def told_reason(reason: str) -> str:
+    """Return how a person's reason to reject is named among those of the checks."""
+    return f"{BY_PEOPLE}: {reason}"
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -57,13 +69,13 @@ class Figures:
         records: Records that any row is of.
         images: Images of the samples.
         samples: Kept rows.
-        rejected: Rows that were not kept.
+        rejected: Rows that were not kept, those aside that people reject.
         flagged: Samples that a check noticed something about.
         turns: Questions with their answers.
         kept: Instruction type → emotion → samples.
         splits: Split → samples.
         funnel: Step → rows that are left after it, in order.
-        reasons: Why rows were rejected, the most frequent first.
+        reasons: Why rows were rejected, by the program or by people, the most frequent first.
         flags: What samples are flagged for, likewise.
         near_duplicates: How many samples are flagged as such; None where they were not looked for.
         reviewers: How many people decided about any sample.
@@ -161,7 +173,7 @@ def figures_of(name: str, counted: Tally, manifest: Mapping[str, Any] | None) ->
         kept=_nested(counted.kept),
         splits=dict(sorted(counted.splits.items())),
         funnel=_funnel(counted, samples),
-        reasons=_reasons(counted.rejected),
+        reasons=_reasons({**counted.rejected, **_by_people(counted)}),
         flags=_reasons({("check", *key): count for key, count in counted.flags.items()}),
         near_duplicates=_near_duplicates(counted, said),
         reviewers=len(counted.reviews.reviewers()),
@@ -259,7 +271,14 @@ def _funnel(counted: Tally, samples: int) -> dict[str, int]:
     for stage, step in STEPS.items():
         left -= sum(count for (at, _, _), count in counted.rejected.items() if at == stage)
         steps[step] = left
-    return {**steps, "have no flag": samples - counted.flagged}
+    if counted.reviews:
+        left -= counted.reviewed["reject"]
+        steps["no reviewer rejects"] = left
+    return {**steps, "have no flag": counted.unflagged}
+
+
+def _by_people(counted: Tally) -> dict[tuple[str, str, str], int]:
+    return {(BY_PEOPLE, *key): count for key, count in counted.rejected_by_people.items()}
 
 
 def _reasons(counts: Mapping[tuple[str, str, str], int]) -> list[Reason]:

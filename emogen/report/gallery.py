@@ -6,7 +6,7 @@ import base64
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +15,16 @@ import msgspec
 from emogen.errors import InputError
 from emogen.image_file import small_jpeg
 from emogen.registry import require
-from emogen.report.rows import RecordRow, RejectionRow, SampleRow
-from emogen.report.tally import NO_EMOTION, Tally
+from emogen.report.figures import told_reason
+from emogen.report.rows import RecordRow, RejectionRow, SampleRow, TurnRow
+from emogen.report.tally import NO_EMOTION, NO_REASON, Tally
+from emogen.schemas import Turn
 from emogen.store import JOURNAL
 
-__all__ = ["Card", "Run", "Shown", "cards_of"]
+__all__ = ["EDITED", "Card", "Run", "Shown", "cards_of"]
+
+# Stands among the reasons of a sample that a person edited.
+EDITED: Final = "edited by a reviewer"
 
 THUMBNAIL: Final = 240
 _QUALITY: Final = 70
@@ -51,8 +56,9 @@ class Shown:
         run: The run's name.
         instruction: The instruction type.
         reasons: Why it was rejected, or what it is flagged for.
-        kept: Whether it is a sample.
-        turns: Questions and answers, shortened.
+        kept: Whether it is a sample that no person rejects.
+        turns: Questions and answers, shortened; of an edited sample, what the edit says.
+        made: The same as they were before somebody edited them; empty where nobody did.
         detail: What exactly was wrong.
         raw: The rejected answer, shortened.
         near_duplicate_of: See `emogen.schemas.Sample`.
@@ -63,9 +69,14 @@ class Shown:
     reasons: Sequence[str]
     kept: bool
     turns: Sequence[tuple[str, str]] = ()
+    made: Sequence[tuple[str, str]] = ()
     detail: str = ""
     raw: str = ""
     near_duplicate_of: str | None = None
+
+    def is_rejected_for(self, reason: str) -> bool:
+        """Whether this is why it is not kept; the other reasons are flags."""
+        return not self.kept and self.reasons[0] == reason
 
 
 @dataclass
@@ -118,7 +129,7 @@ def _rows(run: Run) -> Iterator[tuple[str, RecordRow | None, Shown]]:
         (row.record.id, row.instruction): row for draw in run.counted.drawn.values() for row in draw.rows()
     }
     for sample in samples.values():
-        yield sample.record.id, sample.record, _kept(run.name, sample)
+        yield sample.record.id, sample.record, _kept(run, sample)
     rejections = [row for draw in run.counted.refused.values() for row in draw.rows()]
     known = dict(run.counted.known)
     known.update(_from_journal(run.path / JOURNAL, {row.record_id for row in rejections} - known.keys()))
@@ -126,9 +137,21 @@ def _rows(run: Run) -> Iterator[tuple[str, RecordRow | None, Shown]]:
         yield rejection.record_id, known.get(rejection.record_id), _rejected(run.name, rejection)
 
 
-def _kept(run: str, row: SampleRow) -> Shown:
-    turns = [(_short(turn.question), _short(turn.answer)) for turn in row.turns]
-    return Shown(run, row.instruction, row.flags, True, turns, near_duplicate_of=row.near_duplicate_of)
+def _kept(run: Run, row: SampleRow) -> Shown:
+    """Return a sample as its reviewers want it."""
+    turns, verdict = _turns(row.turns), run.counted.reviews.verdict(row)
+    sample = Shown(run.name, row.instruction, row.flags, True, turns, near_duplicate_of=row.near_duplicate_of)
+    if verdict.last is None or verdict.decision == "accept":
+        return sample
+    if verdict.decision == "edit":
+        reasons = (EDITED, *verdict.last.flags)
+        return replace(sample, reasons=reasons, turns=_turns(verdict.last.turns), made=turns)
+    reasons = (told_reason(verdict.last.reason or NO_REASON), *row.flags)
+    return replace(sample, reasons=reasons, kept=False, detail=_short(verdict.last.note))
+
+
+def _turns(turns: Sequence[TurnRow] | Sequence[Turn]) -> list[tuple[str, str]]:
+    return [(_short(turn.question), _short(turn.answer)) for turn in turns]
 
 
 def _rejected(run: str, row: RejectionRow) -> Shown:

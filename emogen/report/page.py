@@ -13,9 +13,9 @@ import jinja2
 import orjson
 from markupsafe import Markup
 
+from emogen.report.blocks import Block, Facts, Section, Table
 from emogen.report.charts import Chart, draw
-from emogen.report.contents import Block, Facts, Section, Table
-from emogen.report.gallery import Card, Shown
+from emogen.report.gallery import EDITED, Card, Shown
 from emogen.report.tally import EXAMPLES
 from emogen.resources import data_file
 from emogen.terminal import shown
@@ -65,6 +65,7 @@ def page_of(columns: Sequence[Column], cards: Sequence[Card]) -> str:
         types=sorted({row.instruction for card in cards for row in card.rows}),
         reasons=sorted({reason for card in cards for row in card.rows for reason in row.reasons}),
         examples=_examples(cards),
+        edited=EDITED,
         style=Markup(data_file("page.css").read_text(encoding="utf-8") + _part("report.css")),
         script=Markup(script),
         script_sha256=allowed,

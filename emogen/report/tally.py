@@ -24,9 +24,11 @@ from emogen.report.rows import (
 from emogen.reviews import Reviews, read_reviews
 from emogen.store import REJECTIONS, SAMPLES
 
-__all__ = ["ATTRIBUTES", "EXAMPLES", "NO_EMOTION", "PIXELS", "Tally", "tally"]
+__all__ = ["ATTRIBUTES", "EXAMPLES", "NO_EMOTION", "NO_REASON", "PIXELS", "Tally", "tally"]
 
 NO_EMOTION: Final = "(no label)"
+# Of a person who gave none.
+NO_REASON: Final = "other"
 ATTRIBUTES: Final = (
     "caption",
     "brightness",
@@ -79,18 +81,22 @@ class Tally:
         costed: How many these are.
         latencies: Seconds, in the order in which kept rows came.
         tokens: Of each answer, in the same order.
-        drawn: (instruction type, emotion), or ("", flag) → samples that are shown.
+        drawn: (instruction type, emotion), ("", flag), ("reject", a person's reason) or ("edit", "") → samples that are
+            shown.
         refused: (reason, instruction type) → rejections that are shown.
         measured: Kind of turn → turns that are measured, with their records.
         known: Record id → record, of the rejections that are shown.
         reviews: What people decided about the samples.
         reviewed: What they came to → samples.
+        rejected_by_people: (reason, instruction type) → samples.
+        unflagged: Samples that no person rejects, and that have no flag; of an edited one, that the edit has none.
     """
 
     def __init__(self, seed: int, reviews: Reviews | None = None) -> None:
         self.seed = seed
         self.reviews = reviews or Reviews()
         self.reviewed: Counter[str] = Counter()
+        self.rejected_by_people: Counter[tuple[str, str]] = Counter()
         self.kept: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[tuple[str, str, str]] = Counter()
         self.flags: Counter[tuple[str, str]] = Counter()
@@ -109,7 +115,7 @@ class Tally:
         self.models: Counter[str] = Counter()
         self.formats: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
-        self.flagged = 0
+        self.flagged = self.unflagged = 0
         self.asked = self.estimated = self.corrected = self.costed = 0
         self.prompt_tokens = self.completion_tokens = 0
         self.cost = 0.0
@@ -148,8 +154,7 @@ class Tally:
         self.images[record.image] += len(row.turns)
         self.turns[len(row.turns)] += 1
         self.flagged += bool(row.flags)
-        if self.reviews and (decision := self.reviews.verdict(row).decision):
-            self.reviewed[decision] += 1
+        self._take_verdict(row, drawn)
         for flag in row.flags:
             self.flags[flag, row.instruction] += 1
             self._draw(("", flag), drawn, row)
@@ -163,6 +168,24 @@ class Tally:
         if self._asked_of(row.provenance):
             self.latencies.append(row.provenance.latency_s)
             self.tokens.append(row.provenance.usage.completion_tokens)
+
+    def _take_verdict(self, row: SampleRow, drawn: int) -> None:
+        """Count what people came to about a sample."""
+        verdict = self.reviews.verdict(row)
+        flags = row.flags
+        if verdict.decision is None or verdict.last is None:
+            self.unflagged += not flags
+            return
+        self.reviewed[verdict.decision] += 1
+        if verdict.decision == "reject":
+            reason = verdict.last.reason or NO_REASON
+            self.rejected_by_people[reason, row.instruction] += 1
+            self._draw(("reject", reason), drawn, row)
+            return
+        if verdict.decision == "edit":
+            flags = verdict.last.flags
+            self._draw(("edit", ""), drawn, row)
+        self.unflagged += not flags
 
     def example(self) -> SampleRow | None:
         """Return a sample that shows the most of what there is: of several turns, if there are such."""

@@ -46,6 +46,7 @@ _ENDING_S: Final = 10.0
 _WITHOUT: Final[dict[str, tuple[object, ...]]] = {
     "start": (None,),
     "types": (None,),
+    "reviewed": ("kept", "all"),
     "portion": (None,),
     "text_norm": ("raw",),
     "context": ("none",),

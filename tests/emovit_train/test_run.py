@@ -58,20 +58,6 @@ def test_types_and_portion_choose_what_is_trained_on(run_folder: Path, tiny_fold
         chosen(run_folder, tiny_folder, types="conversatoin")
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_reviewed_run_is_read_as_it_was_made(
-    run_folder: Path, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Who tunes on a run folder is told that only exports heed reviews."""
-    folder = tmp_path / "reviewed"
-    shutil.copytree(run_folder, folder)
-    before = chosen(folder, tiny_folder)
-    assert "emogen export" not in capsys.readouterr().err
-    (folder / "reviews.jsonl").touch()
-    assert chosen(folder, tiny_folder) == before
-    assert "heeded by `emogen export`" in capsys.readouterr().err
-
-
 def test_the_command_takes_types_and_portion(run_folder: Path, tiny_folder: Path, tmp_path: Path) -> None:
     """Options and file are read alike, kept in the record, and what cannot be read names its option."""
     told = ("train", run_folder, "--model", tiny_folder, "--max-steps", 1)

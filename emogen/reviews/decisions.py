@@ -1,42 +1,21 @@
-"""What people decided about a run's samples: `reviews.jsonl` in its folder, one decision a line.
+"""Decisions about samples, and what those of several people come to.
 
-Of each reviewer the last decision about a sample counts, and only while the sample says what it said then. A line is on
-the disk before anybody is told so; half a last line, of a machine that stopped, is passed over.
+Of each reviewer the last decision about a sample counts, and only while the sample says what it said then.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from emogen.errors import InputError
-from emogen.last_line import mend_last_line
-from emogen.row_file import read_row
 from emogen.schemas import Turn
 
-__all__ = [
-    "DECISIONS",
-    "REVIEWS",
-    "Decision",
-    "Judged",
-    "Key",
-    "Review",
-    "Reviews",
-    "Verdict",
-    "append_review",
-    "read_reviews",
-    "said_sha256",
-]
-
-REVIEWS: Final = "reviews.jsonl"
+__all__ = ["DECISIONS", "Decision", "Judged", "Key", "Review", "Reviews", "Verdict", "said_sha256"]
 
 Decision = Literal["accept", "reject", "edit"]
 DECISIONS: Final[tuple[Decision, ...]] = ("accept", "reject", "edit")
@@ -91,12 +70,12 @@ class Verdict(NamedTuple):
     Attributes:
         decision: `reject` where anybody rejects it, else `edit` where anybody edits it, else `accept`; None where
             nobody decided about what it says now.
-        edited: The last edit, where that is the decision.
+        last: The last review that decided so: why a sample is rejected, or what it is to say.
         outdated: Whether somebody decided about what it said before.
     """
 
     decision: Decision | None
-    edited: Review | None = None
+    last: Review | None = None
     outdated: bool = False
 
 
@@ -197,87 +176,12 @@ class Reviews:
         said = said_sha256(sample)
         valid = [review for review in made.values() if review.said_sha256 == said]
         outdated = len(valid) < len(made)
-        decisions = {review.decision for review in valid}
-        if "reject" in decisions:
-            return Verdict("reject", outdated=outdated)
-        edits = [review for review in valid if review.decision == "edit"]
-        if edits:
-            return Verdict("edit", edits[-1], outdated)
-        return Verdict("accept" if decisions else None, outdated=outdated)
+        for decision in _STRONGEST_FIRST:
+            of_this = [review for review in valid if review.decision == decision]
+            if of_this:
+                return Verdict(decision, of_this[-1], outdated)
+        return Verdict(None, outdated=outdated)
 
 
 _NONE: Final = Verdict(None)
-
-
-def read_reviews(run: Path) -> Reviews:
-    """Read the decisions of a run folder; none where there is no such file.
-
-    Raises:
-        InputError: the file cannot be read, or a line is broken; names it.
-    """
-    path = run / REVIEWS
-    reviews = Reviews()
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    _take(reviews, line, f"{path}:{number}")
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}", where=path, remedy="Let it be read, or move it away."
-        ) from error
-    return reviews
-
-
-def _take(reviews: Reviews, line: bytes, where: str) -> None:
-    try:
-        reviews.add(read_row(line, Review, where))
-    except InputError:
-        if line.endswith(b"\n"):
-            raise
-
-
-def append_review(run: Path, review: Review) -> None:
-    """Write a decision behind the others; it is on the disk when this returns. Several processes may do so at once.
-
-    Raises:
-        InputError: the file cannot be written; what was written before stays.
-    """
-    path = run / REVIEWS
-    line = review.model_dump_json(exclude_defaults=True).encode() + b"\n"
-    try:
-        with path.open("ab", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            mend_last_line(path)
-            if not file.tell():
-                _sync_folder(run)
-            _write_whole(file.fileno(), line)
-    except OSError as error:
-        raise InputError(
-            f"cannot be written: {error.strerror or error}",
-            where=path,
-            remedy="Make room on the disk, or let the file be written, and decide again.",
-        ) from error
-
-
-def _write_whole(file: int, line: bytes) -> None:
-    """Append a line and let it reach the disk; where it does not fit, nothing of it stays."""
-    end = os.fstat(file).st_size
-    try:
-        rest = line
-        while rest:
-            rest = rest[os.write(file, rest) :]
-        os.fsync(file)
-    except OSError:
-        os.ftruncate(file, end)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+_STRONGEST_FIRST: Final[tuple[Decision, ...]] = ("reject", "edit", "accept")

@@ -35,10 +35,11 @@ def test_any_rejection_rejects_and_the_last_edit_wins(sample: Sample) -> None:
     first, last = review(sample, "ann", "edit"), review(sample, "bob", "edit", note="mine")
     accepted = review(sample, "cyd", "accept")
     assert verdict(sample) == (None, None, False)
-    assert verdict(sample, accepted) == ("accept", None, False)
+    assert verdict(sample, accepted) == ("accept", accepted, False)
     assert verdict(sample, first, last, accepted) == ("edit", last, False)
     assert verdict(sample, last, first) == ("edit", first, False)
-    assert verdict(sample, review(sample, "cyd", "reject"), first)[0] == "reject"
+    rejected = review(sample, "cyd", "reject")
+    assert verdict(sample, rejected, first) == ("reject", rejected, False)
     assert verdict(sample, review(sample, "ann", "reject"), first)[0] == "edit"
     assert verdict(sample, accepted, review(sample, "cyd", "none"))[0] is None
 
@@ -47,11 +48,8 @@ def test_a_decision_about_other_words_does_not_count(sample: Sample) -> None:
     """A sample that was made anew is as if nobody had seen it, and says so."""
     other = sample.model_copy(update={"turns": EDITED})
     assert verdict(other, review(sample, "ann", "reject")) == (None, None, True)
-    assert verdict(other, review(sample, "ann", "reject"), review(other, "bob", "accept")) == (
-        "accept",
-        None,
-        True,
-    )
+    accepted = review(other, "bob", "accept")
+    assert verdict(other, review(sample, "ann", "reject"), accepted) == ("accept", accepted, True)
 
 
 def test_half_a_last_line_is_passed_over_and_cut_off(sample: Sample, tmp_path: Path) -> None:
