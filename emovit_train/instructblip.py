@@ -1,7 +1,7 @@
 """An InstructBLIP checkpoint folder of transformers, laid out as on the Hugging Face Hub: Vicuna kind or FlanT5 kind.
 
 config.json, *.safetensors      InstructBlipForConditionalGeneration
-preprocessor_config.json        size, image_mean, image_std
+preprocessor_config.json        size, image_mean, image_std; or within processor_config.json
 tokenizer files                 of the language model
 qformer_tokenizer/              of the Q-Former (BERT)
 """
@@ -22,7 +22,7 @@ from emovit_train.model import TRAINABLE_PARTS, EmoVIT
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
 from emovit_train.precision import dtype_name, frozen_dtype
 from emovit_train.text import TextCodec
-from emovit_train.transformers_folder import load_complete, read_json, token_id
+from emovit_train.transformers_folder import image_settings, load_complete, read_json, token_id
 
 __all__ = ["KIND", "assemble", "load_whole", "read_codec", "read_preprocessing"]
 
@@ -108,13 +108,12 @@ def load_whole(folder: Path, dtype: torch.dtype | str) -> Any:
 
 
 def read_preprocessing(folder: Path) -> Preprocessing:
-    """Return how the checkpoint wants its images, from `preprocessor_config.json`.
+    """Return how the checkpoint wants its images.
 
     Raises:
-        InputError: it is missing or incomplete.
+        InputError: it does not say it, or wants no squares.
     """
-    file = folder / "preprocessor_config.json"
-    config = read_json(file, _REMEDY)
+    file, config = image_settings(folder, _REMEDY)
     try:
         height, width = config["size"]["height"], config["size"]["width"]
         if height != width:

@@ -4,7 +4,7 @@ What can be trained is the projector (`projection`) and low-rank additions to th
 Hu et al. 2021), as LLaVA's own recipe for tuning on a task has it.
 
 config.json, *.safetensors      LlavaForConditionalGeneration
-preprocessor_config.json        CLIP's: size or crop_size, image_mean, image_std
+preprocessor_config.json        CLIP's: size or crop_size, image_mean, image_std; or within processor_config.json
 tokenizer files, chat template
 """
 
@@ -27,7 +27,7 @@ from emovit_train.model import Assembly
 from emovit_train.models import ModelKind, ModelSpec, TuningDefaults
 from emovit_train.precision import dtype_name, frozen_dtype
 from emovit_train.text import TextBatch, TextCodec
-from emovit_train.transformers_folder import load_complete, model_type, read_json
+from emovit_train.transformers_folder import image_settings, load_complete, model_type
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -188,12 +188,9 @@ def _read_preprocessing(folder: Path) -> Preprocessing:
     """Return how the checkpoint wants its images.
 
     Raises:
-        InputError: `preprocessor_config.json` is missing or incomplete.
+        InputError: it does not say it, or wants no squares.
     """
-    file = folder / "preprocessor_config.json"
-    config = read_json(file, _REMEDY)
-    # Processors of today keep it one level deeper.
-    config = config.get("image_processor", config)
+    file, config = image_settings(folder, _REMEDY)
     try:
         crop = config.get("crop_size") or config["size"]
         height, width = (crop, crop) if isinstance(crop, int) else (crop["height"], crop["width"])

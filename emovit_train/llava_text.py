@@ -42,9 +42,9 @@ class LlavaCodec(TextCodec):
     def _instruction(self, question: str) -> tuple[tuple[int, ...], bool]:
         return (), False
 
-    def _prompt(self, question: str) -> tuple[tuple[int, ...], bool]:
-        room = self.limits.prompt - len(self._after_image(self.start + self.end))
+    def _prompt(self, question: str, most: int | None) -> tuple[tuple[int, ...], bool]:
         words = self._ids(self.lm_tokenizer, question)
+        room = len(words) if most is None else most - len(self._after_image(self.start + self.end))
         cut = len(words) > room
         if cut:
             question = str(self.lm_tokenizer.decode(words[-room:]))

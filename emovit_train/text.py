@@ -34,15 +34,18 @@ TextNorm = Literal["raw", "lavis"]
 LAVIS_WORDS: Final = 50
 
 
-def lavis_text(text: str) -> str:
+def lavis_text(text: str, most: int | None = LAVIS_WORDS) -> str:
     """Return the text as LAVIS' `blip_caption` leaves it: lower-case, without most punctuation, cut at 50 words.
 
-    LAVIS applies it to instructions and answers alike.
+    LAVIS applies it to the instructions and answers of its training data alike.
+
+    Args:
+        text: Any.
+        most: Words that are kept; None is all of them.
     """
     plain = re.sub(r"([.!\"()*#:;~])", " ", text.lower())
     plain = re.sub(r"\s{2,}", " ", plain).rstrip("\n").strip(" ")
-    words = plain.split(" ")
-    return " ".join(words[:LAVIS_WORDS])
+    return " ".join(plain.split(" ")[:most])
 
 
 def with_context(question: str, context: str | None) -> str:
@@ -59,7 +62,8 @@ class TextLimits:
 
     Attributes:
         instruction: What the Q-Former reads, its special tokens included; the question is cut on the left.
-        prompt: What the language model reads before the answer; the question is cut on the left.
+        prompt: What the language model reads before the answer in training; the question is cut on the left. What it is
+            asked it reads whole, as in LAVIS' `generate` and `predict_class`.
         answer: The answer with its EOS; cut on the right, and the EOS is kept.
     """
 
@@ -128,18 +132,23 @@ class TextCodec:
     norm: TextNorm = "raw"
 
     def encode(self, question: str, answer: str) -> EncodedText:
-        """Return the tokens of one training row."""
-        asked = self.encode_question(question)
+        """Return the tokens of one training row, each part as long as `limits` lets it be."""
+        asked = self._asked(self._text(question), self.limits.prompt)
         words = self._ids(self.lm_tokenizer, self._text(answer))
         room = self.limits.answer - 1
         cut = (*asked.cut, "answer") if len(words) > room else asked.cut
         return EncodedText(asked.instruction, asked.prompt, (*words[:room], self.eos_id), cut)
 
     def encode_question(self, question: str) -> EncodedText:
-        """Return the tokens of a question whose answer is asked for; `answer` is empty."""
-        text = self._text(question)
+        """Return the tokens of a question whose answer is asked for; `answer` is empty.
+
+        The language model reads all of it, such as examples in front of what is asked; the Q-Former its end.
+        """
+        return self._asked(lavis_text(question, None) if self.norm == "lavis" else question, None)
+
+    def _asked(self, text: str, most: int | None) -> EncodedText:
         instruction, instruction_cut = self._instruction(text)
-        prompt, prompt_cut = self._prompt(text)
+        prompt, prompt_cut = self._prompt(text, most)
         cut = (*(["instruction"] if instruction_cut else ()), *(["prompt"] if prompt_cut else ()))
         return EncodedText(instruction, prompt, (), cut)
 
@@ -155,10 +164,11 @@ class TextCodec:
         room = self.limits.instruction - len(self.instruction_start) - len(self.instruction_end)
         return (*self.instruction_start, *ids[-room:], *self.instruction_end), len(ids) > room
 
-    def _prompt(self, question: str) -> tuple[tuple[int, ...], bool]:
+    def _prompt(self, question: str, most: int | None) -> tuple[tuple[int, ...], bool]:
+        """Return the prompt of at most so many tokens, and whether the question was too long for it."""
         ids = self._ids(self.lm_tokenizer, question)
-        room = self.limits.prompt - len(self.prompt_start) - len(self.prompt_end)
-        return (*self.prompt_start, *ids[-room:], *self.prompt_end), len(ids) > room
+        room = len(ids) if most is None else most - len(self.prompt_start) - len(self.prompt_end)
+        return (*self.prompt_start, *ids[max(0, len(ids) - room) :], *self.prompt_end), len(ids) > room
 
     @staticmethod
     def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

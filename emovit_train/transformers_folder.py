@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["load_complete", "model_type", "read_json", "token_id"]
+__all__ = ["image_settings", "load_complete", "model_type", "read_json", "token_id"]
 
 _STAYS_FLOAT32: Final = "_keep_in_fp32_modules_strict"
 
@@ -41,6 +41,24 @@ def read_json(file: Path, remedy: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError("this file is missing or no JSON", where=file, remedy=remedy) from error
     return value if isinstance(value, dict) else {}
+
+
+def image_settings(folder: Path, remedy: str) -> tuple[Path, dict[str, Any]]:
+    """Return how a checkpoint wants its images, and the file that says so.
+
+    Where there are two, the one counts that transformers reads: a processor that was saved by its version 5 keeps them
+    in `processor_config.json`, one level deeper, and may leave an older `preprocessor_config.json` beside it.
+
+    Raises:
+        InputError: neither is there, or what is there is no JSON.
+    """
+    nested = folder / "processor_config.json"
+    found = read_json(nested, remedy).get("image_processor") if nested.is_file() else None
+    if isinstance(found, dict):
+        return nested, found
+    plain = folder / "preprocessor_config.json"
+    found = read_json(plain, remedy)
+    return plain, found.get("image_processor", found)
 
 
 def load_complete(

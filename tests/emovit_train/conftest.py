@@ -52,10 +52,10 @@ def either_folder(request: pytest.FixtureRequest, tiny_folder: Path, tiny_t5_fol
     return tiny_folder if request.param == "vicuna" else tiny_t5_folder
 
 
-def save_tiny_checkpoint(folder: Path, seed: int, *, t5: bool = False) -> None:
+def save_tiny_checkpoint(folder: Path, seed: int, *, t5: bool = False, words: Any = None) -> None:
     from transformers import InstructBlipConfig, InstructBlipForConditionalGeneration
 
-    words, instruction = lm_tokenizer(), qformer_tokenizer()
+    words, instruction = words or lm_tokenizer(), qformer_tokenizer()
     words.save_pretrained(folder)
     instruction.save_pretrained(folder / "qformer_tokenizer")
     vision = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
+
+import pytest
 
 from emovit_train.model import EmoVIT
 from emovit_train.text import TextLimits, collate, lavis_text, with_context
@@ -41,13 +44,24 @@ def test_eos_survives_truncation(tiny_model: EmoVIT) -> None:
 
 
 def test_long_question_keeps_its_end_and_its_frame(tiny_model: EmoVIT) -> None:
-    """A question that is too long is cut on the left for both readers, and keeps BOS, [CLS] and [SEP]."""
+    """In training, what is too long is cut on the left for both readers, and keeps BOS, [CLS] and [SEP]."""
     codec = replace(tiny_model.codec, limits=TextLimits(instruction=6, prompt=6))
     full = tiny_model.codec.encode_question("What is in the image? " * 4)
-    cut = codec.encode_question("What is in the image? " * 4)
-    assert cut.truncated
+    cut = codec.encode("What is in the image? " * 4, "It is red.")
+    assert cut.cut == ("instruction", "prompt")
     assert cut.prompt == (full.prompt[0], *full.prompt[-5:])
     assert cut.instruction == (full.instruction[0], *full.instruction[-5:])
+
+
+@pytest.mark.parametrize("norm", ["raw", "lavis"])
+def test_what_is_asked_is_read_whole(tiny_model: EmoVIT, norm: Literal["raw", "lavis"]) -> None:
+    """The language model reads all of a question, examples before it, too; LAVIS' 50 words are a limit of its data."""
+    codec = replace(tiny_model.codec, norm=norm)
+    asked = codec.encode_question("a red image is an image of fear " * 40 + "what is in the image")
+    assert len(asked.prompt) > 2 * codec.limits.prompt
+    assert codec.decode(asked.prompt).endswith("what is in the image")
+    assert len(asked.instruction) == codec.limits.instruction
+    assert asked.cut == ("instruction",)
 
 
 def test_spelled_out_special_token_stays_text(tiny_model: EmoVIT) -> None:

@@ -22,7 +22,7 @@ PREDICTORS: Final[Registry[Callable[[str, PredictorOptions], Predictor]]] = Regi
     "emovit_train.predictors",
     {
         "checkpoint": f"{_HERE}.tuned:Tuned",
-        "model": f"{_HERE}.image_text:ImageText",
+        "model": f"{_HERE}.model:open_model",
         "backend": f"{_HERE}.api:Api",
     },
 )

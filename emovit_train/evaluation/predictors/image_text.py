@@ -1,11 +1,11 @@
-"""Any image-text-to-text model of transformers: InstructBLIP, BLIP-2, LLaVA, IDEFICS, and what chats about images.
+"""Any image-text-to-text model of transformers: BLIP-2, LLaVA, IDEFICS, and what chats about images.
 
 IDEFICS is the open reproduction of Flamingo, whose own weights were never released.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -13,23 +13,26 @@ from typing import Any, Final
 
 import torch
 
-from emogen.errors import EmovitError, InputError, shorten
+from emogen.errors import InputError
 from emogen.image_file import read_rgb
-from emogen.registry import require
 from emogen.terminal import note
 from emovit_train.evaluation.predictions import Ranking
+from emovit_train.evaluation.predictors.enough_memory import enough_memory
 from emovit_train.evaluation.predictors.image_text_prompts import Prompter, alike, together
 from emovit_train.evaluation.predictors.image_text_scores import answer_tokens, scorer
 from emovit_train.evaluation.predictors.predictor import PredictorOptions, Question, Reply
-from emovit_train.fingerprint import sha256_file
+from emovit_train.evaluation.predictors.transformers_checkpoint import (
+    REMEDY,
+    asked_dtype,
+    identity_of_weights,
+    load_part,
+)
 from emovit_train.hub import local_folder
-from emovit_train.precision import best_device, dtype_name, frozen_dtype
-from emovit_train.quiet import quiet_loading
+from emovit_train.precision import best_device, dtype_name
 from emovit_train.transformers_folder import load_complete
 
 __all__ = ["ImageText"]
 
-_REMEDY: Final = "Name a folder that `save_pretrained` wrote, or owner/name of the Hugging Face Hub."
 _TAKE_NO_QUESTION: Final = ("vision-encoder-decoder", "git")
 DECODERS: Final = 4
 
@@ -39,41 +42,35 @@ class ImageText:
 
     Args:
         model: A folder, or `owner/name` on the Hugging Face Hub.
+        config: Its configuration, as transformers read it.
         options: `device`, `dtype`, `batch_size` and `decoding` are looked at.
 
     Raises:
         InputError: it is no such checkpoint, takes no questions, or the device cannot be used.
         EmovitError: a package that the checkpoint needs is not installed.
-        MissingExtraError: transformers or torch is not installed.
     """
 
     ranks = True
     trained_images: frozenset[str] = frozenset()
 
-    def __init__(self, model: str, options: PredictorOptions) -> None:
+    def __init__(self, model: str, config: Any, options: PredictorOptions) -> None:
         self._spec = model
         self._options = options
-        self._transformers: Any = require("transformers", extra="train", purpose="Asking a model")
+        self._config = config
+        self._class = _class_of(config, model)
         self._device = best_device(options.device)
-        # Emulated or not, 16 bits on a CPU change answers and save little time.
-        on_gpu = self._device.type == "cuda"
-        self._dtype = frozen_dtype("float32" if options.dtype == "auto" and not on_gpu else options.dtype)
-        is_folder = Path(model).is_dir()
-        if not is_folder and (model.startswith(("/", ".", "~")) or model.count("/") != 1):
-            raise InputError("no such folder", where=f"--model {model}", remedy=_REMEDY)
-        self._config: Any = self._from("AutoConfig")
-        self._class: Any = self._class_of(self._config)
-        self.name = Path(model).resolve().name if is_folder else model
-        self.identity: dict[str, Any] = {
+        self._dtype = asked_dtype(options.dtype, self._device)
+        self.name = Path(model).resolve().name if Path(model).is_dir() else model
+        self._processor: Any = load_part(model, "AutoProcessor", backend="pil")
+        self._prompter = self._prompter_of()
+        self.identity: Mapping[str, Any] = {
             "kind": "transformers",
-            "model": self._config.model_type,
-            "weights": _weights(Path(model)) if is_folder else self._revision(),
+            "model": config.model_type,
+            "weights": identity_of_weights(model, config),
             "dtype": dtype_name(self._dtype),
             "decoding": asdict(options.decoding),
+            "prompt": self._prompter.identity,
         }
-        self._processor: Any = self._from("AutoProcessor", backend="pil")
-        self._prompter = self._prompter_of()
-        self.identity["prompt"] = self._prompter.identity
         self._model: Any = None
 
     def predict(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
@@ -89,14 +86,8 @@ class ImageText:
                     self._prompter.inputs(image, question.text)
                     for image, question in zip(images, some, strict=True)
                 ]
-                try:
+                with enough_memory(f"--model {self._spec}"):
                     yield from self._answered(some, made)
-                except torch.OutOfMemoryError as error:
-                    raise EmovitError(
-                        "the GPU has not enough memory",
-                        where=f"--model {self._spec}",
-                        remedy="Try a smaller --batch-size, or --dtype bfloat16; what was answered is kept.",
-                    ) from error
 
     def _answered(self, questions: Sequence[Question], made: list[Any]) -> Iterator[tuple[Question, Reply]]:
         speaking = [place for place, question in enumerate(questions) if question.speak]
@@ -140,16 +131,6 @@ class ImageText:
             means={label: total / len(answer) for label, total, answer in found},
         )
 
-    def _class_of(self, config: Any) -> Any:
-        known = self._transformers.AutoModelForImageTextToText._model_mapping
-        if type(config) not in known or config.model_type in _TAKE_NO_QUESTION:
-            raise InputError(
-                f"{config.model_type} answers no questions about images",
-                where=f"--model {self._spec}",
-                remedy=_REMEDY,
-            )
-        return known[type(config)]
-
     def _prompter_of(self) -> Prompter:
         if not hasattr(self._processor, "tokenizer"):
             raise InputError(
@@ -160,24 +141,8 @@ class ImageText:
     def _loaded(self) -> Any:
         if not Path(self._spec).is_dir():
             self._note_download()
-        model = load_complete(self._class, Path(self._spec), self._dtype, float32=set(), remedy=_REMEDY)
+        model = load_complete(self._class, Path(self._spec), self._dtype, float32=set(), remedy=REMEDY)
         return model.eval().to(self._device)
-
-    def _from(self, kind: str, **options: Any) -> Any:
-        try:
-            with quiet_loading():
-                return getattr(self._transformers, kind).from_pretrained(self._spec, **options)
-        except ImportError as error:
-            raise EmovitError(
-                f"this checkpoint needs a package that is not installed: {shorten(error, 200)}",
-                where=f"--model {self._spec}",
-                remedy="Install it, or name another checkpoint.",
-            ) from error
-        # Broken files and other kinds of checkpoints end in many exceptions, of tokenizers, too.
-        except Exception as error:
-            raise InputError(
-                f"cannot be loaded: {shorten(error, 200)}", where=f"--model {self._spec}", remedy=_REMEDY
-            ) from error
 
     def _note_download(self) -> None:
         try:
@@ -185,15 +150,13 @@ class ImageText:
         except InputError:
             note(f"{self._spec} is not whole in the cache of the Hub: its weights are downloaded now")
 
-    def _revision(self) -> str:
-        """Return the commit on the Hub, which decides every file."""
-        return str(getattr(self._config, "_commit_hash", None))
 
+def _class_of(config: Any, model: str) -> Any:
+    import transformers
 
-def _weights(folder: Path) -> dict[str, str]:
-    """Return file → SHA-256 of all that holds weights or says how they are used."""
-    kinds = (".safetensors", ".bin", ".json", ".model")
-    # Results may well lie in a folder of their own inside.
-    places = (folder, folder / "qformer_tokenizer")
-    files = sorted(path for place in places for path in place.glob("*") if path.suffix in kinds)
-    return {str(path.relative_to(folder)): sha256_file(path) for path in files}
+    known: Any = transformers.AutoModelForImageTextToText._model_mapping
+    if type(config) not in known or config.model_type in _TAKE_NO_QUESTION:
+        raise InputError(
+            f"{config.model_type} answers no questions about images", where=f"--model {model}", remedy=REMEDY
+        )
+    return known[type(config)]

@@ -16,11 +16,9 @@ __all__ = ["FORMS", "Prompter", "alike", "together"]
 _END_OF_UTTERANCE: Final = "<end_of_utterance>"
 _DIALOGUE: Final = f"User:{{image}}{{question}}{_END_OF_UTTERANCE}\nAssistant:"
 
-# Of models whose processor has no chat template. InstructBLIP reads the instruction as it is (LAVIS,
-# blip2_vicuna_instruct.py), BLIP-2 as a question for a short answer (its paper's VQA prompt), LLaVA 1.5 as its own
-# conversations; IDEFICS as its few-shot tasks, and its instructed version as a dialogue.
+# Of models whose processor has no chat template. BLIP-2 reads a question for a short answer (its paper's VQA prompt),
+# LLaVA 1.5 its own conversations; IDEFICS its few-shot tasks, and its instructed version a dialogue.
 FORMS: Final[Mapping[str, str]] = {
-    "instructblip": "{question}",
     "blip-2": "Question: {question} Answer:",
     "llava": "USER: <image>\n{question} ASSISTANT:",
     "idefics": "{image}Question: {question} Answer:",

@@ -181,6 +181,5 @@ def _decoded(model: Any, inputs: Inputs, tokens: Tensor) -> Tensor:
 CONTINUED: Final[Mapping[str, Callable[[Any, Inputs, Tensor], tuple[Tensor, Tensor]]]] = {
     "llava": _after_llava,
     "blip-2": _after_blip,
-    "instructblip": _after_blip,
     "idefics": _after_idefics,
 }

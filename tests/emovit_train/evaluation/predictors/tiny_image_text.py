@@ -9,6 +9,7 @@ import torch
 
 from tests.emovit_train.conftest import (
     QUERIES,
+    TEXTS,
     llama_config,
     lm_tokenizer,
     qformer_tokenizer,
@@ -18,6 +19,7 @@ from tests.emovit_train.conftest import (
 from tests.emovit_train.llava_tiny import TEMPLATE, save_tiny_llava
 
 SIDE = 28
+CHARACTERS = "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;?!'()"
 VISION = {
     "hidden_size": 16,
     "intermediate_size": 32,
@@ -35,24 +37,53 @@ def _blip_images() -> Any:
     return BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
 
 
-def instructblip(folder: Path) -> Path:
+def instructblip(folder: Path, *, t5: bool = False) -> Path:
+    """As transformers saves it: both tokenizers put the ends of texts there themselves, as Vicuna's and T5's do."""
     from transformers import InstructBlipProcessor
 
-    save_tiny_checkpoint(folder, seed=0)
-    InstructBlipProcessor(
-        _blip_images(), lm_tokenizer(), qformer_tokenizer(), num_query_tokens=QUERIES
-    ).save_pretrained(folder)
+    words, instruction = hub_tokenizer(t5=t5), qformer_tokenizer()
+    _closed(instruction, "[CLS] $A [SEP]")
+    save_tiny_checkpoint(folder, seed=0, t5=t5, words=words)
+    InstructBlipProcessor(_blip_images(), words, instruction, num_query_tokens=QUERIES).save_pretrained(
+        folder
+    )
     return folder
 
 
 def instructblip_t5(folder: Path) -> Path:
-    from transformers import InstructBlipProcessor
+    return instructblip(folder, t5=True)
 
-    save_tiny_checkpoint(folder, seed=0, t5=True)
-    InstructBlipProcessor(
-        _blip_images(), lm_tokenizer(), qformer_tokenizer(), num_query_tokens=QUERIES
-    ).save_pretrained(folder)
-    return folder
+
+def hub_tokenizer(*, t5: bool) -> Any:
+    """Words after a mark for their space, also the first one; Vicuna's begins with `</s>`, T5's ends with it."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE(unk_token="</s>"))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    backend.decoder = decoders.Metaspace(prepend_scheme="always")
+    special = ["<pad>", "</s>", "[PAD]", "<image>"]
+    backend.train_from_iterator(
+        [*TEXTS, *(text.casefold() for text in TEXTS)],
+        trainers.BpeTrainer(
+            vocab_size=400, special_tokens=special, initial_alphabet=list(CHARACTERS), show_progress=False
+        ),
+    )
+    ends = {"eos_token": "</s>", "unk_token": "</s>", "pad_token": "<pad>" if t5 else "[PAD]"}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, **ends, **({} if t5 else {"bos_token": "</s>"})
+    )
+    _closed(tokenizer, "$A </s>" if t5 else "</s> $A")
+    return tokenizer
+
+
+def _closed(tokenizer: Any, form: str) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    names = [part for part in form.split() if part != "$A"]
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=form, special_tokens=[(name, tokenizer.convert_tokens_to_ids(name)) for name in names]
+    )
 
 
 def blip2(folder: Path, *, t5: bool = False) -> Path:
@@ -156,8 +187,6 @@ def idefics_without_resampler(folder: Path) -> Path:
 
 
 MODELS = {
-    "instructblip": instructblip,
-    "instructblip-t5": instructblip_t5,
     "blip-2-opt": blip2,
     "blip-2-t5": blip2_t5,
     "llava": llava,
