@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import signal
 import ssl
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ from openai_stub import OpenAIStub
 # Tiny models on two threads spend their time waiting for each other, on a busy machine most of it. torch reads this
 # when it is first imported, and so do the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell's background job ignores Ctrl-C, and so would every process that it starts; tests send it to theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("quick", deadline=None, max_examples=25)
