@@ -13,6 +13,7 @@ from emogen.errors import InputError
 from emogen.image_file import decode_rgb
 from emogen.registry import require
 from emogen.terminal import progress
+from emovit_train.evaluation.look_cache import LookCache, look_cache
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,7 +48,7 @@ class Hashed:
 
 
 def hash_images(images: Sequence[tuple[str, Path]], what: str) -> list[Hashed]:
-    """Return the hashes of each (id, file), in order.
+    """Return the hashes of each (id, file), in order; a picture that was hashed before is not decoded again.
 
     Args:
         images: Ids with their files; those that cannot be read get no hashes.
@@ -58,23 +59,33 @@ def hash_images(images: Sequence[tuple[str, Path]], what: str) -> list[Hashed]:
     """
     require("imagehash", extra="evaluate", purpose="Comparing pictures")
     found = []
-    with progress(f"hashing {what}", len(images)) as advance, ThreadPoolExecutor(THREADS) as threads:
-        for hashed in threads.map(lambda image: _hashed(*image), images):
+    with (
+        look_cache() as looks,
+        progress(f"hashing {what}", len(images)) as advance,
+        ThreadPoolExecutor(THREADS) as threads,
+    ):
+        for hashed, is_new in threads.map(lambda image: _hashed(*image, looks=looks), images):
             found.append(hashed)
+            if is_new:
+                looks.put(hashed.sha256, hashed.look)
             advance()
     return found
 
 
-def _hashed(name: str, path: Path) -> Hashed:
+def _hashed(name: str, path: Path, *, looks: LookCache) -> tuple[Hashed, bool]:
+    """Return the hashes of a file, and whether its look is a new one."""
     try:
         content = path.read_bytes()
     except OSError:
-        return Hashed(name, path)
+        return Hashed(name, path), False
     digest = hashlib.sha256(content).hexdigest()
+    known = looks.get(digest)
+    if known is not None:
+        return Hashed(name, path, digest, *known), False
     try:
-        return Hashed(name, path, digest, looks_like(decode_rgb(content, path, _AT_LEAST)))
+        return Hashed(name, path, digest, looks_like(decode_rgb(content, path, _AT_LEAST))), True
     except InputError:
-        return Hashed(name, path, digest)
+        return Hashed(name, path, digest), False
 
 
 def looks_like(image: Image) -> int | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,11 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from typer.testing import CliRunner
 
 from emogen.errors import CheckFailedError, InputError
+from emogen.image_file import decode_rgb
 from emovit_train.cli import app
 from emovit_train.evaluation.contamination import contamination, image_list
 from emovit_train.evaluation.image_hashes import looks_like, nearest
+from emovit_train.evaluation.look_cache import cache_file
 from tests.emovit_train.evaluation.datasets import dataset_layouts
 
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20)
@@ -160,3 +165,43 @@ def test_evaluation_carries_it(
     assert [row["strata"]["contamination"] for row in rows] == ["exact", "exact", "exact", "none"]
     result = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert (result["contamination"]["exact"], result["contamination"]["clean"]) == (3, 1)
+
+
+def test_no_picture_is_decoded_twice(lists: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run knows pictures by their bytes, wherever they lie; one that changed is looked at anew."""
+    first = [image_list(path, "all") for path in lists]
+    decoded: list[str] = []
+
+    def counted(content: bytes, path: Path, at_least: Any) -> Any:
+        decoded.append(path.name)
+        return decode_rgb(content, path, at_least)
+
+    monkeypatch.setattr("emovit_train.evaluation.image_hashes.decode_rgb", counted)
+    assert [image_list(path, "all") for path in lists] == first
+    # What cannot be decoded today may be mended by another version of what decodes it.
+    assert decoded == ["broken.png"]
+    moved = lists[0].parent.rename(lists[0].parent.with_name("moved"))
+    picture(50).save(moved / "2.png")
+    decoded.clear()
+    image_list(moved / "records.jsonl", "all")
+    assert decoded == ["2.png"]
+
+
+@pytest.mark.parametrize("damage", ["no folder can be made", "no database", "no table of ours"])
+def test_a_cache_that_cannot_be_used_changes_nothing(
+    lists: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    """Pictures are hashed all the same, and it is said why nothing is kept."""
+    whole = [each.look for each in image_list(lists[0], "all").images]
+    file = cache_file()
+    assert file.is_file()
+    if damage == "no folder can be made":
+        shutil.rmtree(file.parent)
+        file.parent.write_text("in the way")
+    elif damage == "no database":
+        file.write_bytes(b"x" * 5000)
+    else:
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.executescript("DROP TABLE looks; CREATE TABLE looks (other)")
+    assert [each.look for each in image_list(lists[0], "all").images] == whole
+    assert f"{file} cannot be" in capsys.readouterr().err
