@@ -191,7 +191,7 @@ class Asker:
                 if failure.reason in PERHAPS_PAID:
                     self.admission.perhaps_spent += ticket.cost
                 self.admission.leave(ticket)
-                attempts += 1
+                attempts += failure.uses_attempt
                 if attempts == ATTEMPTS:
                     raise RequestError(failure.reason, failure.detail) from failure
                 # Whoever waited for an answer until time was up has paused long enough.

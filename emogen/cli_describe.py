@@ -100,7 +100,7 @@ def describe(
         bool,
         typer.Option("--yes", help="Download models of the Hub that are not in its cache without asking."),
     ] = False,
-    base_url: Annotated[str | None, option("base_url")] = None,
+    base_url: Annotated[list[str] | None, option("base_url")] = None,
     api_key_env: Annotated[str | None, option("api_key_env")] = None,
     timeout_s: Annotated[float | None, option("timeout_s")] = None,
     in_flight: Annotated[int | None, option("in_flight")] = None,

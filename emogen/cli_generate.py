@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -81,6 +82,7 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool, as_jso
     manifest = manifest_of(settings, backend, renderer)
     if file and file.is_record:
         _compare(file, settings, manifest)
+    _show_other_servers(out, manifest)
     with RunFolder(out, manifest, overwrite=overwrite) as folder, ExitStack() as stack:
         asker = None
         if backend:
@@ -192,6 +194,22 @@ def _show_spending(asker: Asker | None) -> None:
     if asker.admission.perhaps_spent and asker.price is not None:
         perhaps = f"{asker.admission.perhaps_spent:.4f} {asker.price.currency}"
         say(f"perhaps {perhaps} more, for attempts that the server may have answered unheard")
+
+
+def _show_other_servers(out: Path, manifest: dict[str, Any]) -> None:
+    """Say that a run goes on elsewhere: an answer is the model's, whichever server gives it."""
+    from emogen.backends.options import ModelOptions
+    from emogen.settings.nesting import value_at
+    from emogen.store import MANIFEST, read_manifest
+
+    if not (out / MANIFEST).is_file():
+        return
+    key = ("settings", "model", "base_url")
+    before, now = (
+        ModelOptions(base_url=value_at(told, key)).base_url for told in (read_manifest(out), manifest)
+    )
+    if before and now and set(before) != set(now):
+        note(f"was asked at {', '.join(before)}; now at {', '.join(now)}, which must serve the same model")
 
 
 def _compare(file: RunFile, settings: RunSettings, manifest: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import typer
 from emogen.completion import completion_of
 from emogen.errors import EmovitError
 from emogen.run_file import RunFile, read_run_file
-from emogen.settings import setting_fields, value_kind
+from emogen.settings import is_list, setting_fields, value_kind
 from emogen.settings.nesting import merged, nested, value_at, without
 from emogen.settings.reading import read_settings
 
@@ -43,7 +43,7 @@ def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(ctx: typer.Context, config: Path | None, **values: Any) -> None:
-        options = {KEYS[name]: values[name] for name in KEYS if _was_given(ctx, name)}
+        options = {KEYS[name]: _said(values[name]) for name in KEYS if _was_given(ctx, name)}
         file = _file_under(options, config)
         given = merged(file.given, nested(options)) if file else nested(options)
         settings = read_settings(given, lambda key: _place(key, options, file))
@@ -63,7 +63,8 @@ def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 def _parameters() -> Iterator[inspect.Parameter]:
     for key, field in setting_fields():
-        kind: Any = value_kind(field)
+        kind: Any = list[str] if is_list(field) else value_kind(field)
+        default = [",".join(field.default)] if isinstance(field.default, tuple) else field.default
         offered = completion_of(key[-1])
         shown = (
             typer.Argument
@@ -73,9 +74,14 @@ def _parameters() -> Iterator[inspect.Parameter]:
         yield inspect.Parameter(
             key[-1],
             inspect.Parameter.KEYWORD_ONLY,
-            default=",".join(field.default) if isinstance(field.default, tuple) else field.default,
+            default=default,
             annotation=Annotated[kind | None, shown(help=field.description)],
         )
+
+
+def _said(value: Any) -> Any:
+    """Return what an option says; one that was given several times is one list."""
+    return ",".join(value) if isinstance(value, list) else value
 
 
 def _flag(name: str) -> str:

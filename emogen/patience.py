@@ -11,8 +11,8 @@ import re
 from collections import Counter
 from typing import Final
 
-from emogen.backends import CONTENT_FILTER, Backend, RequestError
-from emogen.errors import BackendError
+from emogen.backends import CONTENT_FILTER, Backend, HasAddress, RequestError
+from emogen.errors import BackendError, shorten
 
 __all__ = ["FAILURES", "REFUSALS", "RESUMED", "Patience"]
 
@@ -83,10 +83,10 @@ class Patience:
         return self._hopeless(self._last)
 
     def _hopeless(self, last: RequestError) -> BackendError:
-        address = self._backend.parameters.get("base_url")
+        address = self._backend.address if isinstance(self._backend, HasAddress) else ""
         return BackendError(
             f"not one of {self._failed} requests was answered; the last: {last.what}",
-            where=f"{self._backend.model}{f' at {address}' if address else ''}",
+            where=f"{self._backend.model}{f' at {shorten(address, 160)}' if address else ''}",
             remedy=self._remedy(last),
         )
 

@@ -69,7 +69,11 @@ MaxNewTokens = Annotated[
 ]
 MaxCost = Annotated[float | None, typer.Option(min=0, help="BACKEND: stop before more than this is spent.")]
 BaseUrl = Annotated[
-    str | None, typer.Option(help="BACKEND: OpenAI-compatible server, up to and including /v1.")
+    list[str] | None,
+    typer.Option(
+        help="BACKEND: OpenAI-compatible server, up to and including /v1. May be given several times, for several "
+        "servers of one model."
+    ),
 ]
 
 

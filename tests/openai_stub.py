@@ -55,6 +55,7 @@ class OpenAIStub:
         rule: What is replied to some bodies before the plan is looked at; None leaves it to the plan.
         bodies: The request bodies, in order.
         paths: What was asked for, in order, with queries.
+        most_at_once: How many requests were there at once, at most.
     """
 
     def __init__(self) -> None:
@@ -63,7 +64,10 @@ class OpenAIStub:
         self.rule: Callable[[dict[str, Any]], Reply | None] = lambda body: None
         self.bodies: list[dict[str, Any]] = []
         self.paths: list[str] = []
+        self.most_at_once = 0
         self.url = ""
+        self._at_once = 0
+        self._port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -73,10 +77,18 @@ class OpenAIStub:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run(self._runner.cleanup())
+        self.die()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def die(self) -> None:
+        """Break all connections and take no more."""
+        self._run(self._runner.cleanup())
+
+    def revive(self) -> None:
+        """Listen at the same address again."""
+        self._run(self._start())
 
     def _run(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -86,9 +98,10 @@ class OpenAIStub:
         self._route(app)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        self._port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self._port}/v1"
 
     def _route(self, app: web.Application) -> None:
         app.router.add_post("/v1/chat/completions", self._answer)
@@ -102,7 +115,12 @@ class OpenAIStub:
         if reply is None:
             planned = self.plan.pop(0) if self.plan else self.default
             reply = planned if isinstance(planned, Reply) else planned(request.headers)
-        await asyncio.sleep(reply.delay_s)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            await asyncio.sleep(reply.delay_s)
+        finally:
+            self._at_once -= 1
         content = self._content(reply, body)
         if reply.gone:
             assert request.transport is not None

@@ -21,9 +21,11 @@ __all__ = [
     "Backend",
     "BackendOptions",
     "FormatRefusedError",
+    "HasAddress",
     "HasAnswerFormats",
     "ModelOptions",
     "RequestError",
+    "ServerLeftError",
     "ThrottledError",
     "TransientError",
     "blind",
@@ -84,13 +86,21 @@ class TransientError(BackendError):
         reason: Short reason code, kept if no further attempt succeeds.
         detail: What was seen, without secrets.
         retry_after_s: Seconds that the server asked to wait; None where it did not say.
+        uses_attempt: Whether it counts against the request; not where its server was the matter, and another takes it.
     """
 
-    def __init__(self, reason: str, detail: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, reason: str, detail: str, retry_after_s: float | None = None, *, uses_attempt: bool = True
+    ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.uses_attempt = uses_attempt
+
+
+class ServerLeftError(TimeoutError):
+    """A request took too long on one of several servers, which is asked no more; another one takes it."""
 
 
 class Backend(Protocol):
@@ -134,6 +144,18 @@ class Backend(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and memory."""
+
+
+@runtime_checkable
+class HasAddress(Protocol):
+    """A backend behind servers.
+
+    Attributes:
+        address: Where it is asked, for messages; empty where that goes without saying.
+    """
+
+    @property
+    def address(self) -> str: ...  # noqa: D102 - the class says it
 
 
 @runtime_checkable

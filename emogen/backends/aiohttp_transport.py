@@ -4,6 +4,7 @@ at high concurrency.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from emogen.backends.chat_reply import HttpReply
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["AiohttpTransport"]
 
 CONNECT_TIMEOUT_S: Final = 10.0
+# To say that it is there, a server needs no more.
+HEALTH_TIMEOUT_S: Final = 5.0
 
 
 class AiohttpTransport:
@@ -43,14 +46,30 @@ class AiohttpTransport:
         import aiohttp
 
         session = self._session = self._session or self._connected()
+        begin = time.perf_counter()
         try:
             async with session.post(self._url, data=body, allow_redirects=False) as reply:
                 headers = {name.lower(): value for name, value in reply.headers.items()}
-                return HttpReply(reply.status, await reply.read(), headers)
+                raw = await reply.read()
+                return HttpReply(reply.status, raw, headers, self._server, time.perf_counter() - begin)
         except aiohttp.ConnectionTimeoutError as error:
             raise ConnectionError(f"no connection within {CONNECT_TIMEOUT_S:g} s") from error
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
+
+    async def is_alive(self) -> bool:
+        """Whether the server says which models it has, or anything but that it is in trouble; costs nothing."""
+        import aiohttp
+
+        session = self._session = self._session or self._connected()
+        patience = aiohttp.ClientTimeout(total=HEALTH_TIMEOUT_S)
+        try:
+            async with session.get(
+                f"{self._server.base_url}/models", timeout=patience, allow_redirects=False
+            ) as reply:
+                return reply.status < 500
+        except (OSError, aiohttp.ClientError):
+            return False
 
     def _connected(self) -> aiohttp.ClientSession:
         import aiohttp
@@ -60,7 +79,8 @@ class AiohttpTransport:
             headers["Authorization"] = f"Bearer {self._server.key}"
         return aiohttp.ClientSession(
             headers=headers,
-            connector=aiohttp.TCPConnector(limit=self._connections),
+            # One more, so that a look at a server that hangs need not wait for its requests.
+            connector=aiohttp.TCPConnector(limit=self._connections + 1),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=CONNECT_TIMEOUT_S),
         )
 

@@ -38,11 +38,18 @@ class AzureBackend(OpenAIBackend):
                 f"no version of Azure's interface in the environment variable {API_VERSION}",
                 remedy=f"Set it (export {API_VERSION}=...) to one that your deployment serves.",
             )
-        self.parameters["api_version"] = self._version
+        # Resources may call different models by the same name.
+        self.parameters |= {"base_url": self.server.base_url, "api_version": self._version}
 
-    def _server(self, options: BackendOptions) -> Server:
+    def _servers(self, options: BackendOptions) -> tuple[Server, ...]:
         named_by = "--base-url" if options.base_url else ENDPOINT
-        address = options.base_url or os.environ.get(ENDPOINT, "").strip()
+        address, *others = options.base_url or [os.environ.get(ENDPOINT, "").strip()]
+        if others:
+            raise InputError(
+                "azure asks one resource, not several",
+                where="--base-url",
+                remedy="Name one; for several servers of one model there is --backend openai:NAME.",
+            )
         if not address:
             raise InputError(
                 f"no address in the environment variable {ENDPOINT}",
@@ -57,10 +64,10 @@ class AzureBackend(OpenAIBackend):
                 remedy=f"Set it (export {variable}=...), or {TOKEN} to a token of Microsoft Entra ID.",
             )
         advice = f"Check the deployment's name, the address ({named_by}) and {API_VERSION}."
-        return Server(base_url, own=True, key=key, named_by=named_by, unknown_model=advice)
+        return (Server(base_url, own=True, key=key, named_by=named_by, unknown_model=advice),)
 
-    def _connection(self, options: BackendOptions) -> Transport:
-        return SdkTransport(self.server, self._client, self.in_flight, options.timeout_s)
+    def _connection(self, server: Server, connections: int, options: BackendOptions) -> Transport:
+        return SdkTransport(server, self._client, connections, options.timeout_s)
 
     def _client(self, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
         import openai

@@ -37,11 +37,15 @@ class HttpReply:
         status: HTTP status.
         body: All its bytes.
         headers: Names in lower case.
+        server: Who sent it, where that is known.
+        took_s: Seconds from sending the request to the last byte.
     """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    server: Server | None = None
+    took_s: float = 0.0
 
 
 def rate_headers(headers: Mapping[str, str]) -> dict[str, str]:

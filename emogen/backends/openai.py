@@ -7,14 +7,21 @@ first `complete`.
 from __future__ import annotations
 
 import datetime as dt
-import time
+import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, get_args
 
 import orjson
 
-from emogen.backends import AnswerFormat, BackendOptions, FormatRefusedError, TransientError
+from emogen.backends import (
+    AnswerFormat,
+    BackendOptions,
+    FormatRefusedError,
+    RequestError,
+    ServerLeftError,
+    TransientError,
+)
 from emogen.backends.aiohttp_transport import AiohttpTransport
 from emogen.backends.capabilities import model_names, refuse_retired
 from emogen.backends.chat_reply import HttpReply, failure, rate_headers, read_completion
@@ -38,16 +45,19 @@ class Transport(Protocol):
         """Send one request and return whatever came back, of any status.
 
         Raises:
-            TimeoutError: it took too long.
+            TimeoutError: it took too long; `ServerLeftError` where another server is to be asked.
             ConnectionError: there is no connection, or it broke.
         """
+
+    async def is_alive(self) -> bool:
+        """Whether the server answers at all; asks it nothing that costs."""
 
     async def aclose(self) -> None:
         """Let go of the connections; more than once does no harm."""
 
 
 class OpenAIBackend:
-    """OpenAI, and any compatible server by --base-url (vLLM, Ollama, llama.cpp, OpenRouter, Azure's v1)."""
+    """OpenAI, and any compatible servers by --base-url (vLLM, Ollama, llama.cpp, OpenRouter, Azure's v1)."""
 
     name = "openai"
     notice = ""
@@ -61,10 +71,11 @@ class OpenAIBackend:
                 remedy=f"Name one: --backend {self.name}:MODEL, or --backend {model_names()[0]}.",
             )
         self.model = options.model
-        self.server = self._server(options)
+        self.servers = self._servers(options)
+        self.server = self.servers[0]
         self.request = ChatRequest(self.model, options)
         self.sees = self.request.sees
-        self.in_flight = options.in_flight or DEFAULT_IN_FLIGHT
+        self.in_flight = options.in_flight or DEFAULT_IN_FLIGHT * len(self.servers)
         self.rate_headers: Mapping[str, str] = {}
         self.parameters: dict[str, Any] = {
             **self.request.sampling,
@@ -72,19 +83,37 @@ class OpenAIBackend:
             "answer_format": self.request.answer_formats.current,
         }
         if self.server.own:
-            self.parameters["base_url"] = self.server.base_url
+            # Not which: the same model may answer at another address tomorrow, and at several at once.
+            self.parameters["server"] = "own"
         self._timeout_s = options.timeout_s
-        self._transport = self._connection(options)
+        self._transport = self._connections(options)
         self._reached = False
         self._missed = 0
 
-    def _server(self, options: BackendOptions) -> Server:
+    def _servers(self, options: BackendOptions) -> tuple[Server, ...]:
         if options.base_url is None:
             refuse_retired(self.model, dt.datetime.now(dt.UTC).date())
-        return Server.of(options)
+        return Server.all_of(options)
 
-    def _connection(self, options: BackendOptions) -> Transport:
-        return AiohttpTransport(self.server, self.in_flight, options.timeout_s)
+    def _connections(self, options: BackendOptions) -> Transport:
+        if len(self.servers) == 1:
+            return self._connection(self.server, self.in_flight, options)
+        from emogen.backends.fleet import Fleet
+
+        share = math.ceil(self.in_flight / len(self.servers))
+        return Fleet(
+            [(server, self._connection(server, share, options)) for server in self.servers],
+            share,
+            self._fault,
+        )
+
+    def _connection(self, server: Server, connections: int, options: BackendOptions) -> Transport:
+        return AiohttpTransport(server, connections, options.timeout_s)
+
+    @property
+    def address(self) -> str:
+        """Where it is asked, for messages; empty where that goes without saying."""
+        return ", ".join(server.base_url for server in self.servers) if self.server.own else ""
 
     @property
     def structured(self) -> bool:
@@ -110,14 +139,15 @@ class OpenAIBackend:
                 and not self.request.answer_formats.forced
             ):
                 raise FormatRefusedError(f"{self.model} gives no structured answers")
-            begin = time.perf_counter()
             reply = await self._sent(prompt)
             if reply.status == 200:
-                self.rate_headers = rate_headers(reply.headers)
-                return read_completion(reply.body, self.model, time.perf_counter() - begin, asked or "")
+                if len(self.servers) == 1:
+                    # Of several, each has limits of its own.
+                    self.rate_headers = rate_headers(reply.headers)
+                return read_completion(reply.body, self.model, reply.took_s, asked or "")
             refusal = format_refusal(reply, asked, self.model) if asked else None
             if asked is None or refusal is None:
-                raise failure(reply, self.server, self.model)
+                raise failure(reply, reply.server or self.server, self.model)
             self.fall(asked, refusal)
 
     async def _sent(self, prompt: Prompt) -> HttpReply:
@@ -130,6 +160,15 @@ class OpenAIBackend:
         body = self.server.without_key(reply.body)
         return reply if body is reply.body else replace(reply, body=body)
 
+    def _fault(self, reply: HttpReply) -> BackendError | None:
+        """Return what is wrong with the server that replied; None where that is the request's matter, or nothing."""
+        if reply.status == 200 or any(
+            format_refusal(reply, asked, self.model) for asked in get_args(AnswerFormat)
+        ):
+            return None
+        error = failure(reply, reply.server or self.server, self.model)
+        return None if isinstance(error, RequestError) else error
+
     def fall(self, refused: AnswerFormat, detail: str) -> None:
         """Give up an answer format for the rest of the run, and say so once.
 
@@ -140,7 +179,7 @@ class OpenAIBackend:
         if formats.forced:
             raise BackendError(
                 f"{self.model} gives no answers as {refused} ({detail})",
-                where=self.server.base_url,
+                where=shorten(self.address or self.server.base_url),
                 remedy="Name another --answer-format, or leave it out: then the next best one is taken.",
             )
         if formats.fall(refused):
@@ -156,13 +195,16 @@ class OpenAIBackend:
 
     def _unreachable(self, error: OSError) -> BackendError:
         if isinstance(error, TimeoutError):
-            return TransientError("timeout", f"no answer within {self._timeout_s:g} s")
+            detail = f"no answer within {self._timeout_s:g} s"
+            return TransientError("timeout", detail, uses_attempt=not isinstance(error, ServerLeftError))
         detail = shorten(self.server.shown(str(error)), 160)
+        place = shorten(self.address or self.server.base_url, 160)
         self._missed += 1
         if self._reached or self._missed < ATTEMPTS_TO_REACH:
-            return TransientError("unreachable", f"{self.server.base_url}: {detail}")
+            return TransientError("unreachable", f"{place}: {detail}")
         return BackendError(
             f"cannot be reached: {detail}",
-            where=self.server.base_url,
-            remedy=f"Check that the server runs, its address ({self.server.named_by}) and the network.",
+            where=place,
+            remedy=f"Check that {'the server runs' if len(self.servers) == 1 else 'they run'}, "
+            f"the address ({self.server.named_by}) and the network.",
         )

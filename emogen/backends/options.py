@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from emogen.comma_list import comma_list
 
 __all__ = ["AnswerFormat", "BackendOptions", "ModelOptions"]
 
@@ -20,6 +22,14 @@ def _name_of_a_variable(text: str) -> str:
     if not _NAME.fullmatch(text) or max(map(len, text.split("_"))) > LONGEST_WORD:
         raise ValueError("not the name of an environment variable; the key itself is said nowhere but in one")
     return text
+
+
+def _addresses(value: Any) -> Any:
+    """Take addresses with commas between them, or a list of such, for the list that they stand for."""
+    if isinstance(value, list | tuple) and all(isinstance(text, str) for text in value):
+        value = ",".join(value)
+    # Text without an address in it is for the backend to refuse.
+    return tuple(dict.fromkeys(comma_list(value) or [value])) if isinstance(value, str) else value
 
 
 class ModelOptions(BaseModel):
@@ -39,7 +49,10 @@ class ModelOptions(BaseModel):
         None,
         description="json_schema, function_call, json_object or text. Default: the best that the server takes.",
     )
-    base_url: str | None = Field(None, description="OpenAI-compatible server, up to and including /v1.")
+    base_url: Annotated[tuple[str, ...], BeforeValidator(_addresses)] | None = Field(
+        None,
+        description="OpenAI-compatible server, up to and including /v1; several of the same model share the work.",
+    )
     api_key_env: Annotated[str, AfterValidator(_name_of_a_variable)] | None = Field(
         None,
         description="Environment variable that holds the key. Default: OPENAI_API_KEY, for Azure its own.",

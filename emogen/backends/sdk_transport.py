@@ -8,11 +8,12 @@ connections.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from emogen.backends.aiohttp_transport import CONNECT_TIMEOUT_S
+from emogen.backends.aiohttp_transport import CONNECT_TIMEOUT_S, HEALTH_TIMEOUT_S
 from emogen.backends.chat_reply import HttpReply
 from emogen.backends.server import Server
 from emogen.errors import InputError, shorten
@@ -62,9 +63,8 @@ class SdkTransport:
         import openai
 
         client = self._client = self._client or self._connected()
-        headers: dict[str, str | openai.Omit] = {"Content-Type": "application/json"}
-        if client.api_key == NO_KEY:
-            headers["Authorization"] = openai.Omit()
+        headers = {"Content-Type": "application/json", **self._without_key(client)}
+        begin = time.perf_counter()
         try:
             async with asyncio.timeout(self._timeout_s):
                 reply = await client.post(
@@ -76,7 +76,33 @@ class SdkTransport:
             # The SDK calls a lost connection a time-out; what it was says the first error of the chain.
             raise ConnectionError(_first(error)) from error
         headers_seen = {name.lower(): value for name, value in reply.headers.items()}
-        return HttpReply(reply.status_code, reply.content, headers_seen)
+        took_s = time.perf_counter() - begin
+        return HttpReply(reply.status_code, reply.content, headers_seen, self._server, took_s)
+
+    async def is_alive(self) -> bool:
+        """Whether the server says which models it has, or anything but that it is in trouble; costs nothing."""
+        import aiohttp
+        import httpx2
+        import openai
+
+        client = self._client = self._client or self._connected()
+        try:
+            async with asyncio.timeout(HEALTH_TIMEOUT_S):
+                await client.get(
+                    "/models", cast_to=httpx2.Response, options={"headers": self._without_key(client)}
+                )
+        except openai.APIStatusError as error:
+            return error.status_code < 500
+        except (openai.APIConnectionError, aiohttp.ClientError, TimeoutError):
+            return False
+        return True
+
+    @staticmethod
+    def _without_key(client: openai.AsyncOpenAI) -> dict[str, str | openai.Omit]:
+        """Return the headers that leave the key out, where the server wants none."""
+        import openai
+
+        return {"Authorization": openai.Omit()} if client.api_key == NO_KEY else {}
 
     def _connected(self) -> openai.AsyncOpenAI:
         import httpx2
@@ -86,7 +112,7 @@ class SdkTransport:
         with usable_proxies():
             http = openai.DefaultAioHttpClient(
                 limits=httpx2.Limits(
-                    max_connections=self._connections, max_keepalive_connections=self._connections
+                    max_connections=self._connections + 1, max_keepalive_connections=self._connections
                 ),
                 timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
                 follow_redirects=False,

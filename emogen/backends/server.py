@@ -51,22 +51,39 @@ class Server:
 
     @classmethod
     def of(cls, options: BackendOptions) -> Server:
-        """Return the server that `options` name, OpenAI's by default.
+        """Return the one server that `options` name, OpenAI's by default.
 
         Raises:
-            InputError: the address is none, or holds a password.
+            InputError: the address is none, or holds a password, or there are several.
+            CredentialError: there is no key, or what is there cannot be one.
+        """
+        server, *others = cls.all_of(options)
+        if others:
+            raise InputError(
+                f"{len(others) + 1} servers, where one is asked",
+                where="--base-url",
+                remedy="Name one of them.",
+            )
+        return server
+
+    @classmethod
+    def all_of(cls, options: BackendOptions) -> tuple[Server, ...]:
+        """Return all servers that `options` name, each once; one key is for all of them.
+
+        Raises:
+            InputError: an address is none, or holds a password.
             CredentialError: there is no key, or what is there cannot be one.
         """
         own = options.base_url is not None
         variable = options.api_key_env or DEFAULT_KEY
-        address = address_of(options.base_url if options.base_url is not None else DEFAULT_BASE_URL)
+        addresses = dict.fromkeys(map(address_of, options.base_url or [DEFAULT_BASE_URL]))
         key = key_in(variable)
         if not (key or own or options.is_trial):
             raise CredentialError(
                 f"no key in the environment variable {variable}",
                 remedy=f"Set it (export {variable}=...), or name a server of your own with --base-url.",
             )
-        return cls(address, own, key)
+        return tuple(cls(address, own, key) for address in addresses)
 
     def without_key(self, text: bytes) -> bytes:
         """Cut the key out of what the server sent: some echo it, and answers and errors are kept."""

@@ -227,6 +227,8 @@ class Remotes:
         """
         place = (terms.base_url, terms.api_key_env)
         if place not in self._remotes:
-            options = BackendOptions(base_url=terms.base_url, api_key_env=terms.api_key_env)
+            options = BackendOptions(
+                base_url=terms.base_url and (terms.base_url,), api_key_env=terms.api_key_env
+            )
             self._remotes[place] = self._opened.enter_context(Remote(Server.of(options), terms.model))
         return self._remotes[place]

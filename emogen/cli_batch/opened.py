@@ -53,6 +53,10 @@ def backend_for(settings: RunSettings, *, is_trial: bool = False) -> OpenAIBacke
         InputError: it takes no batches.
     """
     backend = backend_of(settings, is_trial=is_trial)
+    if isinstance(backend, OpenAIBackend) and len(backend.servers) > 1:
+        raise InputError(
+            "a batch goes to one provider, not to several servers", where="--base-url", remedy="Name one."
+        )
     # Azure's batches are made otherwise.
     if isinstance(backend, OpenAIBackend) and backend.name != "azure":
         return backend
@@ -68,7 +72,7 @@ def terms_of(settings: RunSettings, backend: OpenAIBackend) -> Terms:
     price = price_of(backend.model, settings.prices)
     return Terms(
         model=backend.model,
-        base_url=settings.model.base_url,
+        base_url=backend.server.base_url if settings.model.base_url else None,
         api_key_env=settings.model.api_key_env,
         price=price.in_batch() if price else None,
     )

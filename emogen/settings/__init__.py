@@ -34,6 +34,7 @@ __all__ = [
     "LimitSettings",
     "PromptSettings",
     "RunSettings",
+    "is_list",
     "setting_fields",
     "value_kind",
 ]
@@ -187,6 +188,17 @@ def value_kind(field: FieldInfo) -> type:
     """Return what a setting's value is on the command line: bool, int, float, Path, or else str."""
     kinds = set(_kinds(field.annotation))
     return next((kind for kind in (bool, int, float, Path) if kind in kinds), str)
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Whether a setting has several values: with commas between them, or said several times."""
+    return tuple in _origins(field.annotation)
+
+
+def _origins(annotation: Any) -> Iterator[Any]:
+    yield get_origin(annotation)
+    for one in get_args(annotation):
+        yield from _origins(one)
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

@@ -34,6 +34,12 @@ def test_lists_and_texts() -> None:
     assert read_settings({"labels": "ekman-6"}).labels == LABEL_SETS["ekman-6"]
 
 
+@pytest.mark.parametrize("given", [" http://a/v1, http://b/v1", ["http://a/v1,http://b/v1", "http://a/v1"]])
+def test_several_servers(given: Any) -> None:
+    """Servers may be a list, a text with commas, or both; each is taken once."""
+    assert read_settings({"model": {"base_url": given}}).model.base_url == ("http://a/v1", "http://b/v1")
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -72,7 +78,7 @@ def test_settings_that_cannot_be_used(given: dict[str, Any], expected: str) -> N
 
 def test_the_backend_is_opened_with_what_was_said() -> None:
     """Every option of a model reaches the backend, with the seed and the number in flight."""
-    model = {"temperature": 0.5, "max_tokens": 9, "answer_format": "text", "base_url": "http://h/v1"}
+    model = {"temperature": 0.5, "max_tokens": 9, "answer_format": "text", "base_url": ("http://h/v1",)}
     model |= {"api_key_env": "MY_KEY", "timeout_s": 3}
     given = read_settings({"model": model, "seed": 4, "limits": {"in_flight": 5}})
     run = {"model": None, "seed": 4, "in_flight": 5, "is_trial": False}
