@@ -86,6 +86,14 @@ def evaluate(
             help="Seed: ask each instruction once more, with the options of each image in another order.",
         ),
     ] = None,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            help="Ask each instruction once more with examples in front: captions of images of each label, from YAML "
+            "(label: [captions]) or from records that have captions."
+        ),
+    ] = None,
+    shots: Annotated[int, typer.Option(min=1, help="EXAMPLES: how many of each label.")] = 3,
     answers: Annotated[
         bool, typer.Option("--answers", help="Let the model answer freely, too; `score` reads it.")
     ] = False,
@@ -135,6 +143,7 @@ def evaluate(
     from emovit_train.decoding import decoding_of
     from emovit_train.evaluation.contamination import image_list
     from emovit_train.evaluation.evaluate import evaluate as run
+    from emovit_train.evaluation.examples import examples_text, read_examples
     from emovit_train.evaluation.instructions import read_instructions
     from emovit_train.evaluation.items import choose_images
     from emovit_train.evaluation.predictors import PredictorOptions, open_predictor
@@ -145,7 +154,11 @@ def evaluate(
             "only a checkpoint of ours has a state before tuning", where="--untuned", remedy="Leave it out."
         )
     folder = out or _default_out(checkpoint, untuned=untuned)
-    instructions = read_instructions(instruction or [], order or [])
+    every = choose_images(data, image_root, as_, task, split)
+    shown = (
+        examples_text(read_examples(examples, every.labels, every.ids, shots)) if examples is not None else ""
+    )
+    instructions = read_instructions(instruction or [], order or [], shown)
     wire = {
         "temperature": temperature,
         "base_url": base_url,
@@ -167,7 +180,7 @@ def evaluate(
     predictor = open_predictor(kind, name, options)
     result, _ = run(
         predictor,
-        choose_images(data, image_root, as_, task, split).some(limit, shuffle),
+        every.some(limit, shuffle),
         out=folder,
         instructions=instructions,
         answers=answers,

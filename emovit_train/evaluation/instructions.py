@@ -31,12 +31,14 @@ class Instruction:
         text: What is asked, `{labels}` standing for the options; None is the question that tuning asks.
         answer: The answer that stands for a label when candidates are ranked, `{label}` standing for it.
         order: Seed of the options' order, another one for each image; None is the data set's own order.
+        before: What stands in front of the question, such as examples.
     """
 
     name: str
     text: str | None
     answer: str
     order: int | None = None
+    before: str = ""
 
     def labels(self, labels: Sequence[str], item_id: str) -> tuple[str, ...]:
         """Return the options in the order in which an image's question lists them."""
@@ -46,9 +48,12 @@ class Instruction:
 
     def question(self, labels: Sequence[str]) -> str:
         """Return what is asked over `labels`, in their order."""
-        if self.text is None:
-            return categorical_question(labels)
-        return self.text.replace("{labels}", ", ".join(labels))
+        asked = (
+            categorical_question(labels)
+            if self.text is None
+            else self.text.replace("{labels}", ", ".join(labels))
+        )
+        return f"{self.before} {asked}" if self.before else asked
 
     def candidates(self, labels: Sequence[str]) -> Mapping[str, str]:
         """Return label → the answer that stands for it."""
@@ -57,11 +62,16 @@ class Instruction:
     @property
     def identity(self) -> dict[str, Any]:
         """All that it asks besides the labels, as JSON."""
-        return {"text": self.text, "answer": self.answer}
+        before = {"before": self.before} if self.before else {}
+        return {"text": self.text, "answer": self.answer, **before}
 
     def shuffled(self, seed: int) -> Instruction:
         """Return the same with the options of each image in an order of its own."""
         return replace(self, order=seed)
+
+    def after(self, examples: str) -> Instruction:
+        """Return the same with examples in front of the question."""
+        return replace(self, name=f"{self.name}, with examples", before=examples)
 
 
 _PREDICT: Final = categorical_answer("{label}")
@@ -111,12 +121,15 @@ def own_instruction(name: str, text: str, answer: str = "{label}") -> Instructio
     return Instruction(name, text, answer)
 
 
-def read_instructions(told: Sequence[str], orders: Sequence[int] = ()) -> list[Instruction]:
+def read_instructions(
+    told: Sequence[str], orders: Sequence[int] = (), examples: str = ""
+) -> list[Instruction]:
     """Read `--instruction`: each a known name, or `NAME=TEXT`, or `NAME=@FILE`.
 
     Args:
         told: As given; none is the categorical one.
         orders: Seeds; each instruction is asked once more under each, with the options in another order.
+        examples: Each instruction is asked once more with this in front, too; empty for no such thing.
 
     Raises:
         UnknownNameError: there is no such instruction.
@@ -127,6 +140,8 @@ def read_instructions(told: Sequence[str], orders: Sequence[int] = ()) -> list[I
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{twice} is given twice", where="--instruction", remedy="Name each once.")
+    if examples:
+        chosen = [variant for each in chosen for variant in (each, each.after(examples))]
     return [variant for each in chosen for variant in (each, *(each.shuffled(seed) for seed in orders))]
 
 

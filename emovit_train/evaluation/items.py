@@ -51,12 +51,23 @@ class Chosen:
         dataset: Data set and task (`emotion6-6`), or `records`.
         records: Each labelled image with its file.
         votes: Item id → people's votes, where the data set keeps them.
+        strata: Item id → its value of each stratum.
     """
 
     dataset: str
     records: list[tuple[ImageRecord, Path]]
     votes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     strata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The options of all images, in the order in which they first come."""
+        return tuple(dict.fromkeys(label for record, _ in self.records for label in record.labels))
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """What the images are called."""
+        return frozenset(record.id for record, _ in self.records)
 
     def some(self, limit: int | None, seed: int | None = None) -> Chosen:
         """Return the first `limit` images, or all; in an order drawn with `seed` where there is one."""

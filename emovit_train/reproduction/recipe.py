@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from emovit_train.evaluation.datasets import DATASETS
+from emovit_train.evaluation.examples import examples_text
 from emovit_train.evaluation.instructions import INSTRUCTIONS
 from emovit_train.evaluation.predictors import PREDICTORS
 from emovit_train.reproduction.measures import MEASURES
@@ -149,12 +150,7 @@ class Wording(_Part):
 
     def words(self) -> str | None:
         """Return the text with its examples; None where the instruction is a known one."""
-        lines = [
-            f"{caption} Emotion: {label}."
-            for label, captions in self.examples.items()
-            for caption in captions
-        ]
-        return self.text and self.text.replace("{examples}", " ".join(lines))
+        return self.text and self.text.replace("{examples}", examples_text(self.examples))
 
 
 class Recipe(_Part):

@@ -39,6 +39,8 @@ def world(tuned: Path, run: Path) -> None:
     photographs(dataset_layouts.emotionroi(Path("EmotionROI")))
     photographs(dataset_layouts.abstract(Path("Abstract")))
     llava(Path("models/llava-1.5-7b-hf"))
+    (captions,) = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    Path("captions.yaml").write_text(captions)
     rows = [f"{colour},drawn,{colour}" for colour in ("red", "green", "blue", "white")]
     Path("strata.csv").write_text("\n".join(["item_id,style,thing", *rows]) + "\n")
     tables = Path("OxfordTVG-HIC/hic_data")
