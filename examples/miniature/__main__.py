@@ -5,10 +5,10 @@ Runs the real commands; what is finished is not repeated when the same command r
 
 from __future__ import annotations
 
-import gzip
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,18 +16,16 @@ from typing import Annotated, Any, Final
 import typer
 
 from emogen.atomic import write_text
-from emogen.errors import InputError
 from emogen.schemas import ImageRecord, Sample
 from emogen.terminal import run_app
 from emovit_train.evaluation.predictions import read_predictions
 from examples.miniature import arms, drawings, fold_files, outcomes, probe, records, tables
 from examples.miniature.folds import Fold, folds
 from examples.miniature.outcomes import Outcome
+from examples.miniature.preparing import prepare, read_drawings, read_samples
 from examples.miniature.scores import Scored, read_scores
 from examples.miniature.steps import Step, run_all
 
-HERE: Final = Path(__file__).resolve().parent
-ROWS: Final = HERE / "samples.jsonl.gz"
 PROBE: Final = "linear probe"
 MAJORITY: Final = "majority"
 REFERENCE: Final = "categorical"
@@ -52,7 +50,7 @@ def main(
     scored = read_scores(labels)
     chosen = {int(number): folds(scored)[int(number)] for number in only_folds.split(",")}
     prepare(out, scored, generate=generate)
-    samples, drawn = _samples(out, scored, generate=generate), _records(out)
+    samples, drawn = read_samples(out, scored, generate=generate), read_drawings(out)
     wanted = list(product(arms.read_arms(only_arms), chosen, range(seeds), map(int, portions.split(","))))
     runs = [
         arms.Run(arm, fold, seed, portion)
@@ -68,55 +66,6 @@ def main(
         table += f"\n\nNot run: {', '.join(result['not_run'])}."
     write_text(out / "results.md", table + "\n")
     typer.echo(f"\n{table}\n\nwritten: {out / 'results.json'}, results.md, results.png")
-
-
-def prepare(out: Path, scored: Sequence[Scored], *, generate: bool) -> None:
-    """Fetch the drawings, lay them out, and describe them."""
-    packages = {style: drawings.fetch(style, out / "packages") for style in drawings.STYLES}
-    if not (out / "unlabelled" / "metadata.jsonl").is_file():
-        records.lay_out(out, packages, drawings.emoji_list(packages["google"]), scored)
-    fold_files.write_captions(out / "unlabelled", out / "captions.json")
-    described = out / "labelled" / "records.jsonl"
-    # EfficientNet knows photographs: it names a drawn face a pick or a whistle.
-    told = ("--no-objects", "--labels", "plutchik-8", "--out", str(described))
-    run_all([Step("describe", ("emogen", "describe", str(out / "labelled"), *told), described, 1)], out)
-    trained = [
-        row for row in _records(out) if records.style_and_code(row.image)[0] in drawings.TRAINED_STYLES
-    ]
-    text = "".join(row.model_dump_json() + "\n" for row in trained)
-    learnt, run = out / "labelled" / "trained.jsonl", out / "run"
-    write_text(learnt, text)
-    if generate:
-        command = ("emogen", "generate", str(learnt), "--backend", "embedded", "--out", str(run))
-        run_all([Step("generate", command, run / "samples.jsonl", 1)], out)
-
-
-def _records(out: Path) -> list[ImageRecord]:
-    lines = (out / "labelled" / "records.jsonl").read_text("utf-8").splitlines()
-    return [ImageRecord.model_validate_json(line) for line in lines]
-
-
-def _samples(out: Path, scored: Sequence[Scored], *, generate: bool) -> list[Sample]:
-    """Return the instructions: those just made, or the ones that were made before and are kept beside this file.
-
-    Raises:
-        InputError: they were made with other labels.
-    """
-    text = (
-        (out / "run" / "samples.jsonl").read_text("utf-8")
-        if generate
-        else gzip.decompress(ROWS.read_bytes()).decode()
-    )
-    samples = [Sample.model_validate_json(line) for line in text.splitlines()]
-    labels = {each.code: each.label for each in scored}
-    for sample in samples:
-        if sample.record.emotion != labels[records.style_and_code(sample.record.image)[1]]:
-            raise InputError(
-                f"{sample.record.image} has another label there than the instructions were made with",
-                where="--labels",
-                remedy="Name EmoTag1200-scores.csv as published, or make the instructions anew: --generate.",
-            )
-    return samples
 
 
 def _steps(
@@ -171,7 +120,7 @@ def compare(
         "not_run": [arm.name for arm in arms.ARMS if arm not in {run.arm for run in runs}],
         "folds": sorted(chosen),
         "seeds": sorted({run.seed for run in runs}),
-        "settings": {"epochs": arms.EPOCHS, "batch": arms.BATCH, "lr": arms.RATE},
+        "settings": asdict(arms.CHOSEN),
         "captioning": {"steps": arms.CAPTION_STEPS, "batch": arms.CAPTION_BATCH},
         "machine": {"processor": platform.machine(), "python": platform.python_version()},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,14 +10,40 @@ from typing import Final
 from emogen.errors import InputError
 from examples.miniature.steps import Step
 
-__all__ = ["ARMS", "CAPTION_QUESTION", "Arm", "Run", "captioning", "evaluating", "read_arms", "tuning"]
+__all__ = [
+    "ARMS",
+    "CAPTION_QUESTION",
+    "CHOSEN",
+    "Arm",
+    "Run",
+    "Setting",
+    "ask",
+    "captioning",
+    "evaluating",
+    "read_arms",
+    "train",
+    "tuning",
+]
 
 CAPTION_QUESTION: Final = "Write a short description for the image."
 CAPTION_STEPS: Final = 480
 CAPTION_BATCH: Final = 16
-EPOCHS: Final = 8
-BATCH: Final = 8
 RATE: Final = "3e-4"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How long and in what steps is tuned; see choose.py."""
+
+    epochs: int
+    batch: int
+    lr: str = RATE
+
+    def __str__(self) -> str:
+        return f"{self.epochs}x{self.batch}@{self.lr}"
+
+
+CHOSEN: Final = Setting(epochs=8, batch=8)
 
 
 @dataclass(frozen=True)
@@ -94,28 +121,65 @@ def tuning(out: Path, run: Run, rows: int) -> Step:
         run: Which.
         rows: Rows that it trains on.
     """
-    folder = out / "tuned" / run.name
-    command = ("emovit_train", "train", str(out / f"fold{run.fold}" / "samples.jsonl"))
-    told = ("--image-root", out / "labelled", "--start", out / "captioned", "--model", "nano")
-    rates = ("--types", ",".join(run.arm.types), "--epochs", EPOCHS, "--batch-size", BATCH, "--lr", RATE)
     part = () if run.portion == 100 else ("--portion", f"{run.portion}%")
-    return Step(
+    return train(
         f"tune-{run.name}",
-        (*command, "--out", str(folder), *map(str, (*told, *rates, "--seed", run.seed, *part))),
+        out,
+        out / f"fold{run.fold}",
+        out / "tuned" / run.name,
+        run.arm.types,
+        rows,
+        told=("--seed", str(run.seed), *part),
+    )
+
+
+def train(
+    name: str,
+    out: Path,
+    data: Path,
+    folder: Path,
+    types: Sequence[str],
+    rows: int,
+    *,
+    setting: Setting = CHOSEN,
+    told: Sequence[str] = ("--seed", "0"),
+) -> Step:
+    """Return a tuning of the captioned model.
+
+    Args:
+        name: Of the step.
+        out: The miniature's folder.
+        data: Folder of what is learnt, as `samples.jsonl`.
+        folder: Where to.
+        types: Of instructions.
+        rows: So many of them are learnt from.
+        setting: How.
+        told: What else the command is told.
+    """
+    command = ("emovit_train", "train", str(data / "samples.jsonl"), "--out", str(folder))
+    begin = ("--image-root", str(out / "labelled"), "--start", str(out / "captioned"), "--model", "nano")
+    rates = ("--epochs", str(setting.epochs), "--batch-size", str(setting.batch), "--lr", setting.lr)
+    return Step(
+        name,
+        (*command, *begin, "--types", ",".join(types), *rates, *told),
         folder / "train.json",
-        rows * EPOCHS,
+        rows * setting.epochs,
     )
 
 
 def evaluating(out: Path, run: Run, drawings: int) -> Step:
     """Return the evaluation of one run on the drawings that its fold keeps back."""
     checkpoint = out / "tuned" / run.name if run.arm.types else out / "captioned"
-    records = out / f"fold{run.fold}" / "records.jsonl"
     folder = out / "evaluated" / run.name
+    return ask(f"evaluate-{run.name}", out, out / f"fold{run.fold}", checkpoint, folder, drawings)
+
+
+def ask(name: str, out: Path, data: Path, checkpoint: Path, folder: Path, drawings: int) -> Step:
+    """Return the evaluation of a checkpoint on the `records.jsonl` of `data`; see `train` for the rest."""
     told = ("--checkpoint", checkpoint, "--image-root", out / "labelled", "--out", folder)
     return Step(
-        f"evaluate-{run.name}",
-        ("emovit_train", "evaluate", str(records), *map(str, told)),
+        name,
+        ("emovit_train", "evaluate", str(data / "records.jsonl"), *map(str, told)),
         folder / "evaluation.json",
         drawings,
     )

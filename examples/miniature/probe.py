@@ -12,7 +12,7 @@ from emogen.terminal import progress
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-__all__ = ["features", "probe"]
+__all__ = ["features", "probe", "probe_at_its_best"]
 
 PENALTIES: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
@@ -62,6 +62,25 @@ def probe(
 
     best = _fitted(known, chain(*learnt), max(PENALTIES, key=right))
     return [str(label) for label in best.predict([known[path] for path in asked])]
+
+
+def probe_at_its_best(
+    known: Mapping[Path, Sequence[float]],
+    learnt: Sequence[tuple[Path, str]],
+    asked: Sequence[tuple[Path, str]],
+) -> list[str]:
+    """Return the labels that the probe says with the penalty that does best on what is asked.
+
+    For choosing settings: the penalty is the probe's only one, and is chosen as the others are.
+
+    Args:
+        known: Drawing → features.
+        learnt: Drawings with labels to learn from.
+        asked: Drawings with labels to choose by.
+    """
+    models = [_fitted(known, learnt, penalty) for penalty in PENALTIES]
+    best = max(models, key=lambda model: _right(model, known, asked))
+    return [str(label) for label in best.predict([known[path] for path, _ in asked])]
 
 
 def _fitted(

@@ -11,11 +11,12 @@ import pytest
 from typer.main import get_command
 
 from emogen.errors import CheckFailedError, InputError
-from emogen.schemas import ImageRecord
+from emogen.schemas import ImageRecord, Provenance, Sample, Turn
 from emovit_train.cli import app
-from examples.miniature import arms, drawings, fold_files, outcomes, records, steps, tables
+from examples.miniature import arms, choose, drawings, fold_files, outcomes, probe, records, steps, tables
 from examples.miniature.folds import Fold, folds
 from examples.miniature.scores import LABELS, Scored, read_scores
+from tests.emovit_train.evaluation.prediction_rows import row as prediction
 
 FOLD = Fold(train=frozenset({"a1"}), val=frozenset({"b2"}), test=frozenset({"c3"}))
 
@@ -229,3 +230,73 @@ def test_docs_tell_the_committed_results() -> None:
     text = (folder.parents[1] / "docs" / "miniature.md").read_text("utf-8")
     assert tables.markdown(result["table"], "categorical", "linear probe") in text
     assert (folder / "results.md").read_text("utf-8").strip() in text
+
+
+def choosing_world() -> tuple[list[Sample], list[ImageRecord]]:
+    """Two emoji, one of them learnt, in all styles, with rows of two types about each."""
+    drawn = [
+        ImageRecord(id=f"{style}/{code}", image=f"{style}/{code}.png", emotion=label, labels=LABELS)
+        for style in drawings.STYLES
+        for code, label in (("a1", "joy"), ("a2", "fear"), ("b2", "joy"), ("c3", "fear"))
+    ]
+    origin = Provenance(backend="none", model="", prompt_sha256="", template_sha256="")
+    turn = Turn(question="Which?", answer="joy", kind="categorical")
+    return [
+        Sample(record=record, instruction=kind, turns=(turn,), provenance=origin)
+        for record in drawn
+        for kind in ("categorical", "reasoning")
+    ], drawn
+
+
+def test_settings_are_chosen_by_no_test(tmp_path: Path) -> None:
+    """One style of the learnt emoji is tuned on, the other one is asked about: neither unseen emoji nor Facebook's."""
+    samples, drawn = choosing_world()
+    fold = Fold(train=frozenset({"a1", "a2"}), val=frozenset({"b2"}), test=frozenset({"c3"}))
+    parts = choose.parts_of(fold, samples, drawn)
+    assert {each.record.image for each in parts.learnt} == {"google/a1.png", "google/a2.png"}
+    assert {each.instruction for each in parts.learnt} == {"categorical"}
+    assert [(row.image, row.split) for row in parts.asked] == [
+        ("twitter/a1.png", "test"),
+        ("twitter/a2.png", "test"),
+    ]
+    settings = [choose.read_setting(told) for told in ("8x16", "4x4@1e-4")]
+    found = choose.choosing_steps(tmp_path, settings, parts)
+    assert [step.name for step in found] == [
+        "captioning",
+        *(f"choose-{what}-{each}" for each in ("8x16@3e-4", "4x4@1e-4") for what in ("tune", "evaluate")),
+    ]
+    assert len({step.makes for step in found}) == 5
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    params = [commands[step.command[1]].make_context("x", list(step.command[2:])).params for step in found]
+    told = [(each["epochs"], each["batch_size"], each["lr"]) for each in params[1::2]]
+    assert told == [(8, 16, 3e-4), (4, 4, 1e-4)]
+
+
+def test_settings_stand_beside_the_probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accuracy of each setting from its predictions, and the probe's with the penalty that does best."""
+    samples, drawn = choosing_world()
+    fold = Fold(train=frozenset({"a1", "a2"}), val=frozenset(), test=frozenset())
+    parts = choose.parts_of(fold, samples, drawn)
+    setting = choose.read_setting("8x8")
+    ranking = {"joy": -1.0, "fear": -2.0}
+    both = {"sums": ranking, "means": ranking}
+    said = [
+        prediction(number, row.emotion, "", labels=LABELS, ranking=both)
+        for number, row in enumerate(parts.asked)
+    ]
+    folder = tmp_path / "choose" / f"evaluated-{setting}"
+    folder.mkdir(parents=True)
+    (folder / "predictions.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in said))
+    monkeypatch.setattr(
+        probe, "features", lambda paths: {path: [1.0 if path.stem == "a1" else -1.0] for path in paths}
+    )
+    tuned, beside = choose.compare(tmp_path, [setting], parts, drawn)
+    assert (tuned["tuned"], tuned["n"], tuned["accuracy"], tuned["chosen"]) == ("8x8@3e-4", 2, 0.5, True)
+    assert (beside["tuned"], beside["n"], beside["accuracy"]) == ("linear probe", 2, 1.0)
+
+
+@pytest.mark.parametrize("told", ["8", "0x8", "8x8@fast", "8x-1"])
+def test_no_setting(told: str) -> None:
+    """What cannot be read as epochs, batch and rate is refused, with an example."""
+    with pytest.raises(InputError, match="not EPOCHSxBATCH@RATE"):
+        choose.read_setting(told)
