@@ -95,7 +95,10 @@ def rebuild(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a run's samples anew from its journal, with today's parsers and checks; nothing is asked or paid."""
+    """Make a run's samples anew from its journal; nothing is asked.
+
+    They are read and checked as today's parsers and checks do, or those of --config.
+    """
     from emogen.rebuilding import rebuild as rebuild_run
     from emogen.run_file import read_run_file
     from emogen.settings.reading import read_settings
@@ -110,7 +113,7 @@ def rebuild(
 
 @setup_app.command("local")
 def setup_local() -> None:
-    """Install and check the embedded demonstration model's weights (94 MB)."""
+    """Install the embedded demonstration model's weights (94 MB)."""
     from emogen.setup_local import LOCAL, install_weights
 
     weights = install_weights(LOCAL, say)
@@ -121,7 +124,7 @@ def setup_local() -> None:
 
 @setup_app.command("embeddings")
 def setup_embeddings() -> None:
-    """Install and check the model of `emogen dedup --method embeddings` (84 MB)."""
+    """Install the model of `emogen dedup --method embeddings` (84 MB)."""
     from emogen.setup_local import EMBEDDINGS, install_weights
 
     weights = install_weights(EMBEDDINGS, say)

@@ -39,12 +39,12 @@ def card(
         list[Path] | None,
         typer.Option(
             "--test-ids",
-            help="A list of test images to compare with, an id or a path a line; may be given several times.",
+            help="A list of test images to compare with, an id or a path a line. May be given several times.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Write a dataset card for the Hugging Face Hub, with the run's own numbers."""
+    """Write a dataset card for the Hugging Face Hub, of a run's numbers."""
     from emogen.atomic import writable_folder, write_text
     from emogen.report.card import CardOptions, card_of
     from emogen.report.contamination import overlap_with

@@ -80,10 +80,15 @@ def show_captions(dataset: Dataset) -> None:
 
 
 def show_labelling(report: Report) -> None:
-    """Say how many emotions no person has said."""
+    """Say how many emotions no person has said, and how many records have none."""
     if report.labelled_by:
         models = ", ".join(f"{model} {count:,}" for model, count in report.labelled_by.most_common())
         say(f"{report.labelled_by.total():,} of the emotions are a model's word ({models})")
+    without = sum(count for (_, emotion), count in report.counts.items() if emotion is None)
+    if without:
+        say(
+            f"{without:,} of {report.written:,} records have no emotion: about these, no categorical question is asked"
+        )
 
 
 def figures(report: Report, out: Path) -> dict[str, object]:

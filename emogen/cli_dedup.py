@@ -53,7 +53,7 @@ def dedup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List them and change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find samples that say nearly the same as another; flag them, or remove them.
+    """Find samples that say nearly the same, and flag or remove them.
 
     Samples of one instruction type are compared, whatever image they are about. Of those alike the one with the first
     record id stays. minhash: the share of neighbouring word pairs that two texts have in common; with 0.7, about one

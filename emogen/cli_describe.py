@@ -110,9 +110,10 @@ def describe(
     image_side: Annotated[int | None, option("image_side")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Describe images: measure them, let models caption and tag them, join what you know, write records.
+    """Describe images: measure, caption and tag them, join your notes.
 
-    What the data say already stays, and each value's origin is noted. Interrupted, the same command goes on.
+    Writes a records file. What the data say already stays, and each value's origin is noted. Interrupted, the same
+    command goes on.
     """
     from emogen.describing.plan import Plan, read_attributes, read_thresholds
     from emogen.describing.run import describe as describe_dataset

@@ -15,9 +15,10 @@ _MARKS: Final = {"ok": "+", "missing": "-", "broken": "!"}
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Say what is installed and set up, and what each missing thing would enable.
+    """Say what is installed and set up, and what is missing.
 
-    Nothing is asked of any server, and of keys only whether they are set. The exit code is 0 whatever is missing.
+    Of each missing thing it says what it would enable, and how to get it. Nothing is asked of any server, and of
+    keys only whether they are set. The exit code is 0 whatever is missing.
     """
     from emogen.doctor import findings
 

@@ -58,7 +58,7 @@ def export(
         str | None,
         typer.Option(
             "--split",
-            help="train (what is not held out), val, test or all. Default: train, or all.",
+            help="train (what is not held out), val, test or all. Default: train, or all with --split-by.",
             autocompletion=choices("train", "val", "test", "all"),
         ),
     ] = None,
@@ -101,10 +101,10 @@ def export(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a run's samples for another trainer; the same samples always give the same bytes.
+    """Write a run's samples as another trainer reads them.
 
-    An image is in one split only, with all its records and with every copy of its file. --split-by, and --images copy
-    or link, make a folder with a part for each split.
+    The same samples always give the same bytes. An image is in one split only, with all its records and with every
+    copy of its file. --split-by, and --images copy or link, make a folder with a part for each split.
     """
     from emogen.exporters.export import export as write
     from emogen.exporters.options import SPLITS, ExportOptions, flag_rule, fractions

@@ -32,7 +32,11 @@ def generate(
     settings: RunSettings,
     file: RunFile | None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Render every prompt, estimate tokens and money, and stop.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Render every prompt, print the first three, estimate tokens and money, and stop.",
+        ),
     ] = False,
     show_prompt: Annotated[
         bool,
@@ -97,9 +101,10 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool, as_jso
             said = f"interrupted; {out} keeps what is done, and the same command goes on from there."
             raise KeyboardInterrupt(said) from None
         finally:
-            show_counts(folder.kept, folder.rejected)
-            _show_spending(asker)
-            say(f"→ {', '.join(str(out / name) for name in FILES)}")
+            if folder.kept or folder.rejected:
+                show_counts(folder.kept, folder.rejected)
+                _show_spending(asker)
+                say(f"→ {', '.join(str(out / name) for name in FILES)}")
             if as_json:
                 show_json({"out": out, "kept": folder.kept, "rejected": folder.rejected, **_spending(asker)})
     if not folder.kept.total() and not folder.rejected.total():

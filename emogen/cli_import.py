@@ -43,10 +43,11 @@ def import_file(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a run folder of an instruction file that you have: to check it, or to write it in another format.
+    """Make a run of an instruction file that you have.
 
-    Images that are inside of the file are written into images/ of the run folder. What cannot become a sample goes to
-    rejections.jsonl with its place and reason; the exit code is 1 then.
+    It can then be checked, looked at, and written in another format. Images that are inside of the file are written
+    into images/ of the run folder. What cannot become a sample goes to rejections.jsonl with its place and reason;
+    the exit code is 1 then.
     """
     from emogen.checks.settings import DEFAULT_CHECKS
     from emogen.importers.reading import UNREADABLE, Importing

@@ -50,7 +50,10 @@ def records(
     selection_seed: Annotated[int | None, option("selection_seed")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the records of a data set in any known layout, all of them or a selection, with their counts."""
+    """Write a records file of a data set, or of a selection of it.
+
+    The layout is recognised by what is there. Counts are printed, and what is wrong with the data.
+    """
     from emogen.opening import dataset_of
 
     dataset = dataset_of(

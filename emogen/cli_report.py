@@ -26,9 +26,10 @@ def report(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws other rows to show and measure.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Write one HTML file that shows what a run came to: figures, charts, examples and a gallery. It opens offline.
+    """Write one HTML file that shows what a run came to.
 
-    With --json, the figures are printed and no file is written.
+    It has figures, charts, examples and a gallery, and opens offline. With --json, the figures are printed and no
+    file is written.
     """
     from emogen.atomic import write_text
     from emogen.report.gallery import cards_of

@@ -58,10 +58,11 @@ def review(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look at a run's samples one by one, in a page on this machine: accept, reject or edit each by a key.
+    """Accept, reject or edit a run's samples, each by a key.
 
-    Decisions are kept in the run folder, in reviews.jsonl, as they are made; exports leave rejected samples out and
-    write edited ones as they were edited. Ctrl-C ends it, and the same command goes on.
+    They are shown one by one, in a page on this machine. Decisions are kept in the run folder, in reviews.jsonl, as
+    they are made; exports and tuning leave rejected samples out and take edited ones as they were edited. Ctrl-C
+    ends it, and the same command goes on.
     """
     from emogen.review.queue import Wanted
     from emogen.reviews import read_reviews

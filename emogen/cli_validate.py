@@ -29,12 +29,12 @@ def validate(
             autocompletion=names_in("emogen.exporters:EXPORTERS"),
         ),
     ],
-    as_json: AsJson = False,
     show: Annotated[int, typer.Option("--show", min=0, help="How many problems to print.")] = SHOWN_PROBLEMS,
+    as_json: AsJson = False,
 ) -> None:
-    """Say whether a file loads in the trainer that it is meant for, and which rules it breaks where.
+    """Say whether a file loads in the trainer that it is meant for.
 
-    Exit code 0: it loads. 1: it breaks rules. 2: it cannot be read at all.
+    Which rules it breaks is told, and where. Exit code 0: it loads. 1: it breaks rules. 2: it cannot be read at all.
     """
     from emogen.exporters.validate import Validation
 

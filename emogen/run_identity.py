@@ -45,7 +45,8 @@ def compared(run: Path, before: dict[str, Any] | None, now: dict[str, Any]) -> d
         pairs += [(f"{key} of {name}", then[name], hashes[name]) for name in hashes if name in then]
     for key, was, found in (difference for pair in pairs for difference in _differences(*pair)):
         raise InputError(
-            f"holds a run with another {key.removeprefix('settings.')} ({shorten(was)}, now {shorten(found)})",
+            f"holds a run with other settings: {key.removeprefix('settings.')} was {shorten(was)} and is "
+            f"{shorten(found)}",
             where=run,
             remedy="Name another --out, or use --overwrite: known answers are not paid again.",
         )

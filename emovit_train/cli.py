@@ -53,7 +53,7 @@ app.command()(reproduce)
 
 @app.command()
 def predict(
-    photos: Annotated[list[Path], typer.Argument(help="Photographs to ask about.")],
+    images: Annotated[list[Path], typer.Argument(help="Images to ask about.")],
     checkpoint: Annotated[Path, typer.Option(help="Folder written by `emovit_train train`.")],
     ask: Annotated[str | None, typer.Option(help="The question. May be left out with --labels.")] = None,
     labels: Annotated[
@@ -64,13 +64,13 @@ def predict(
         ),
     ] = None,
     context: Annotated[
-        str | None, typer.Option(help="The photographs' caption, for a model that was tuned with captions.")
+        str | None, typer.Option(help="The images' caption, for a model that was tuned with captions.")
     ] = None,
     decoding: Decoding = "greedy",
     max_new_tokens: MaxNewTokens = None,
     batch_size: Annotated[
         int,
-        typer.Option(min=1, help="Photographs at once; above 1, answers may depend on their company."),
+        typer.Option(min=1, help="Images at once; above 1, answers may depend on their company."),
     ] = 1,
     device: Device = "auto",
     untuned: Annotated[
@@ -78,14 +78,17 @@ def predict(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask about photographs: a free answer, or a ranking of labels by the sum and the mean of their log-probability."""
+    """Ask about images: a free answer, or a ranking of labels.
+
+    Labels are ranked by the sum and by the mean of their log-probability.
+    """
     if not ask and not labels:
         raise InputError("nothing is asked", where="predict", remedy='Add --ask "..." or --labels joy,fear.')
     from emovit_train.answering import Asked, show_answers
     from emovit_train.decoding import decoding_preset
 
     show_answers(
-        photos,
+        images,
         checkpoint,
         Asked.of(ask, labels, context),
         decoding=decoding_preset(decoding),

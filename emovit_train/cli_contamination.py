@@ -37,12 +37,15 @@ def contamination(
     out: Annotated[
         Path | None, typer.Option(help="Write all that was found into this file, as JSON, image by image.")
     ] = None,
-    as_json: AsJson = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 1 where any test image was trained on.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Say which test images were trained on: the same id, the same bytes, or a picture that looks the same."""
+    """Say which test images were trained on.
+
+    An image was if one of the same id in the same data set, of the same bytes, or of the same look was.
+    """
     import json
 
     from emogen.atomic import write_text

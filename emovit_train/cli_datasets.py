@@ -58,12 +58,13 @@ def check(
     as_: As = None,
     task: Task = None,
     decode: Annotated[bool, typer.Option("--decode", help="Decode every image, too: slow.")] = False,
-    every: Annotated[
-        bool, typer.Option("--all", help="Print every problem, not only the first ten.")
-    ] = False,
+    show: Annotated[int, typer.Option("--show", min=0, help="How many problems to print.")] = SHOWN,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is in a copy of a data set and what is wrong with it; exit code 1 if anything is."""
+    """Say what is in a copy of a data set and what is wrong with it.
+
+    The exit code is 1 if anything is.
+    """
     from emovit_train.evaluation.datasets import open_dataset
     from emovit_train.evaluation.datasets.check import check_dataset
 
@@ -79,10 +80,12 @@ def check(
         say("split      " + ", ".join(f"{name} {number:,}" for name, number in copy.by_split.items()) + whose)
         say(f"test list  {copy.test_list}")
         for word, lines in (("wrong", copy.wrong), ("note", copy.remarks)):
-            for line in lines if every else lines[:SHOWN]:
+            for line in lines[:show]:
                 say(f"{word:10} {line}")
-            if not every and len(lines) > SHOWN:
-                say(f"{word:10} … and {len(lines) - SHOWN:,} more; see them with --all")
+            if len(lines) > show:
+                say(
+                    f"{word:10} … and {len(lines) - show:,} more (--show {len(lines)} prints all, --json too)"
+                )
     if copy.wrong:
         raise CheckFailedError(
             f"{len(copy.wrong):,} things are wrong with this copy",
@@ -99,7 +102,7 @@ def ids(
     split: Split = "test",
     as_json: AsJson = False,
 ) -> None:
-    """Print the ids of a split, one a line: the list that results are about."""
+    """Print the ids of a split, which results are about, one a line."""
     from emovit_train.evaluation.datasets import open_dataset
     from emovit_train.evaluation.datasets.check import read_items
     from emovit_train.evaluation.items import in_split

@@ -83,7 +83,8 @@ def evaluate(
     order: Annotated[
         list[int] | None,
         typer.Option(
-            help="Seed: ask each instruction once more, with the options of each image in another order.",
+            help="Seed: ask each instruction once more, with the options of each image in another order. May be "
+            "given several times.",
         ),
     ] = None,
     examples: Annotated[
@@ -135,9 +136,10 @@ def evaluate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a model for the emotion of every image, and compare with majority and chance.
+    """Ask a model for the emotion of every image, and score it.
 
-    What is in OUT already is not asked again: interrupted, the same command goes on.
+    It is compared with majority and chance. What is in OUT already is not asked again: interrupted, the same
+    command goes on.
     """
     from emovit_train.console import show_evaluation
     from emovit_train.decoding import decoding_of

@@ -15,7 +15,7 @@ __all__ = ["humour"]
 
 humour = typer.Typer(
     name="humour",
-    help="Humorous captions, a model's against people's, in a blind vote (OxfordTVG-HIC).",
+    help="Humorous captions, a model's against people's, in a vote.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -55,7 +55,10 @@ def write(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a model write a humorous caption for each drawn image; interrupted, the same command goes on."""
+    """Let a model write a humorous caption for each drawn image.
+
+    The images are of OxfordTVG-HIC. Interrupted, the same command goes on.
+    """
     from emovit_train.decoding import decoding_of
     from emovit_train.evaluation.predictors import PredictorOptions, open_predictor
     from emovit_train.humour.captions import captioned_images, write_captions
@@ -97,7 +100,10 @@ def ballot(
     seed: Seed = 0,
     split: Split = "test",
 ) -> None:
-    """Make the page on which people choose the funnier of two captions, without knowing whose they are."""
+    """Make the page on which people choose the funnier caption.
+
+    They see a model's and a person's, and are not told which is whose.
+    """
     from emovit_train.evaluation.kept import PREDICTIONS
     from emovit_train.evaluation.predictions import read_predictions
     from emovit_train.humour.ballot import BALLOT, KEY, write_ballot
@@ -119,7 +125,10 @@ def tally(
     out: Annotated[Path | None, typer.Option(help="Write the result into this file, as JSON.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count the votes: the model's win rate with intervals, and how far voters agree."""
+    """Count the votes: the model's share, and how far voters agree.
+
+    The share comes with two intervals, drawing images and drawing voters.
+    """
     from emogen.atomic import write_text
     from emovit_train.humour.tally import read_key, read_votes
     from emovit_train.humour.tally import tally as count

@@ -53,7 +53,8 @@ def reproduce(
         typer.Option(help="Ask in other words, too: NAME=TEXT, with {labels} where the options go."),
     ] = None,
     order: Annotated[
-        list[int] | None, typer.Option(help="Seed of another order of the options, to be asked in, too.")
+        list[int] | None,
+        typer.Option(help="Seed: ask with the options in another order, too. May be given several times."),
     ] = None,
     reading: Annotated[
         str | None,
@@ -80,14 +81,15 @@ def reproduce(
         typer.Option(help="How models behind an API are opened, as base_url=URL: see `emogen generate`."),
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(min=0, help="The most that each API model may cost, in dollars.")
+        float | None,
+        typer.Option(min=0, help="The most that each API model may cost, in the currency of the prices."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run one of the paper's experiments, or your own, and lay its results beside the printed numbers.
+    """Run one of the paper's experiments, or your own.
 
-    What is missing is named, and the rest is done; exit code 5 says that something is missing. The same command goes on
-    from there.
+    Its results are laid beside the printed numbers. What is missing is named, and the rest is done; exit code 5
+    says that something is missing. The same command goes on from there.
     """
     from emovit_train.evaluation.predictors import PredictorOptions
     from emovit_train.reproduction.given import Given, read_pairs

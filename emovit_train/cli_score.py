@@ -47,7 +47,10 @@ def score(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make tables of predictions: scores, what changes with the instruction, which model is better."""
+    """Make tables of predictions: scores, stability, comparisons.
+
+    They say how often each model is right, what changes with the instruction, and which model is better.
+    """
     from emovit_train.console import Cut, show_scores
 
     cut = Cut(tuple(by or ()), unit, strata)
@@ -63,7 +66,10 @@ def compare(
     strata: Strata = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two models on what both were asked: McNemar's exact test, and the difference with its interval."""
+    """Compare two models on what both were asked.
+
+    By McNemar's exact test, and by their difference with its interval.
+    """
     from emovit_train.console import Cut, show_comparison
 
     show_comparison(first, second, Cut(tuple(by or ()), unit, strata), out=out, as_json=as_json)

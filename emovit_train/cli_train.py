@@ -53,10 +53,11 @@ def train(
     ] = Engine.TORCH,
     as_json: AsJson = False,
 ) -> None:
-    """Tune a model on instructions; the frozen parts are checked to be untouched.
+    """Tune a model on instructions.
 
-    Ctrl-C and SIGTERM end it after the step under way; the same command goes on from there, bit for bit. Several GPUs:
-    torchrun --nproc-per-node 8 -m emovit_train train DATA --out OUT ...
+    The frozen parts are checked to be untouched. Ctrl-C and SIGTERM end it after the step under way; the same
+    command goes on from there, bit for bit. Several GPUs: torchrun --nproc-per-node 8 -m emovit_train train DATA
+    --out OUT ...
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         # Of several processes each would download; there, `fetch` comes first.

@@ -37,7 +37,10 @@ def fetch(
     ] = "auto",
     yes: Annotated[bool, typer.Option("--yes", help="Download it without asking.")] = False,
 ) -> None:
-    """Download a checkpoint from the Hugging Face Hub, after saying what disk, memory and time it takes."""
+    """Download a checkpoint from the Hugging Face Hub.
+
+    What it takes of disk, memory and time is said before.
+    """
     from emovit_train.hub import is_hub_name, obtain
     from emovit_train.models import resolve_model
 
@@ -56,7 +59,7 @@ def import_lavis(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a checkpoint of LAVIS' weights: to evaluate, to ask, to merge."""
+    """Make a checkpoint of LAVIS' weights, such as EmoVIT's."""
     from emovit_train.lavis.importing import import_lavis as run
 
     done = run(file, model, out, overwrite=overwrite)
@@ -84,7 +87,10 @@ def export_lavis(
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a checkpoint as LAVIS does: Q-Former, queries, projection, ln_vision."""
+    """Write a checkpoint as LAVIS does.
+
+    It holds Q-Former, queries, projection and ln_vision.
+    """
     from emovit_train.lavis.exporting import export_lavis as run
 
     count = run(checkpoint, out, whole=whole, overwrite=overwrite)
@@ -96,7 +102,10 @@ def merge(
     out: Annotated[Path, typer.Option(help="The new folder.")],
     overwrite: Overwrite = False,
 ) -> None:
-    """Write one complete folder for transformers: the base with the tuned tensors, tokenizers included."""
+    """Write one complete folder for transformers.
+
+    It holds the base with the tuned tensors, tokenizers included.
+    """
     from emovit_train.merging import merge as run
 
     count = run(checkpoint, out, overwrite=overwrite)
@@ -109,7 +118,10 @@ def setup_lavis(
         str | None, typer.Option(help="A Python 3.10 or 3.11. Default: this one, or python3.11, python3.10.")
     ] = None,
 ) -> None:
-    """Install LAVIS 1.0.2 into an environment of its own (2.3 GB), for `train --engine lavis`."""
+    """Install LAVIS 1.0.2 into an environment of its own (2.3 GB).
+
+    `train --engine lavis` needs it.
+    """
     from emovit_train.lavis.environment import install
 
     install(folder, python=python)

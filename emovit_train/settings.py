@@ -69,7 +69,7 @@ class TrainSettings(BaseModel):
     reviewed: Heeded = Field("kept", description=f"Of a run folder, {WHICH_SAMPLES}")
     portion: Annotated[Share | None, BeforeValidator(_portion)] = Field(
         None,
-        description="Train on a share of the photographs, such as 10%, drawn by SEED and alike from each emotion; a "
+        description="Train on a share of the images, such as 10%, drawn by SEED and alike from each emotion; a "
         "smaller share lies inside a larger. Default: all.",
     )
     text_norm: Literal["raw", "lavis"] = Field(
@@ -78,7 +78,7 @@ class TrainSettings(BaseModel):
         "at 50 words, answers too.",
     )
     context: Literal["none", "caption"] = Field(
-        "none", description="What precedes each instruction: none, or the caption of its photograph."
+        "none", description="What precedes each instruction: none, or the caption of its image."
     )
     batch_size: int | None = Field(
         None,
@@ -98,17 +98,17 @@ class TrainSettings(BaseModel):
     )
     augment: bool = Field(
         True,
-        description="Crop and flip each photograph at random, anew in each epoch. Default: the model's.",
+        description="Crop and flip each image at random, anew in each epoch. Default: the model's.",
     )
     feature_cache: str | None = Field(
         None,
-        description="Folder that keeps the photographs' features on disk, for other runs, too: the image encoder then "
+        description="Folder that keeps the images' features on disk, for other runs, too: the image encoder then "
         "runs once for each view.",
     )
     views: int = Field(
         1,
         ge=1,
-        description="Random views of each photograph in FEATURE_CACHE, which the epochs take in turn.",
+        description="Random views of each image in FEATURE_CACHE, which the epochs take in turn.",
     )
     loss_norm: Literal["token", "sample"] = Field(
         "token",

@@ -18,7 +18,7 @@ from emogen.terminal import AsJson
 __all__ = ["batch_app"]
 
 batch_app = typer.Typer(
-    help="Ask OpenAI in batches: answers within a day at half the price, into the same run folder.",
+    help="Ask OpenAI in batches: within a day, at half the price.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -49,10 +49,10 @@ def submit(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Submit in batches what `emogen generate` with the same options would ask.
+    """Submit in batches what `emogen generate` would ask.
 
-    What is answered or in a batch already is left out: submitting again takes up requests that failed or expired,
-    and corrections of answers that could not be read.
+    The options are the same. What is answered or in a batch already is left out: submitting again takes up requests
+    that failed or expired, and corrections of answers that could not be read.
     """
     from emogen.batch.drafting import Limits
     from emogen.cli_batch.submission import run_submit, show_estimate
@@ -72,7 +72,10 @@ def status(
     every_s: Annotated[float, typer.Option("--every", min=0.01, help="Seconds between two looks.")] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Show how a run's batches stand and what to do next; exit code 5 while some have not ended."""
+    """Show how a run's batches stand and what to do next.
+
+    The exit code is 5 while some have not ended.
+    """
     from emogen.cli_batch.looking import show_status
     from emogen.cli_batch.looking import wait as wait_for
 
@@ -85,7 +88,10 @@ def status(
 
 @batch_app.command()
 def collect(run: RunArgument, as_json: AsJson = False) -> None:
-    """Put the answers of ended batches into the journal and make samples of them; exit code 5 while some go on."""
+    """Make samples of the answers of ended batches.
+
+    The answers are put into the journal first. The exit code is 5 while some batches go on.
+    """
     from emogen.cli_batch.collection import fetch, make_samples
 
     with _interruptible("run the same command again: nothing is lost, and nothing is paid twice"):
@@ -95,7 +101,10 @@ def collect(run: RunArgument, as_json: AsJson = False) -> None:
 
 @batch_app.command()
 def cancel(run: RunArgument, as_json: AsJson = False) -> None:
-    """Ask the provider to stop a run's batches; what was answered before is paid for and can be collected."""
+    """Ask the provider to stop a run's batches.
+
+    What was answered before is paid for, and can be collected.
+    """
     from emogen.cli_batch.looking import run_cancel
 
     run_cancel(run, as_json=as_json)

@@ -145,14 +145,15 @@ class RunSettings(_Group):
     out: Path | None = Field(None, description="Run folder; an interrupted run in it is resumed.")
     backend: str | None = Field(
         None,
-        description="A backend, backend:model, or a model's name; see above. Needed where a model is asked.",
+        description="A backend, backend:model, or a known model's name. Needed where a model is asked.",
     )
     types: Annotated[tuple[str, ...], BeforeValidator(list_of_texts), AfterValidator(_known_types)] = Field(
         DEFAULT_TYPES, description="Instruction types, comma-separated."
     )
     limit: int | None = Field(None, gt=0, description="Only the first N records of what is selected.")
     labels: Annotated[tuple[str, ...], BeforeValidator(_known_labels)] | None = Field(
-        None, description="Label set of the categorical question, instead of the records'."
+        None,
+        description="Label set of the categorical question, instead of the records': mikels-8 or joy,anger,fear.",
     )
     seed: int = Field(0, description="Varies examples, guided questions and sampling.")
     corrections: int = Field(

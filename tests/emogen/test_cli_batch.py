@@ -381,7 +381,7 @@ def test_other_settings(batches: Batches, batch_stub: BatchStub) -> None:
     assert batches.submit().code == 0
     ran = batches.submit("--temperature", 1)
     assert ran.code == 2
-    assert "holds a run with another parameters" in ran.err
+    assert "holds a run with other settings: parameters" in ran.err
     assert len(batch_stub.batches) == 1
 
 

@@ -281,6 +281,6 @@ def test_dry_run_of_another_run(
     assert emogen(*words).code == 0
     ran = emogen(*words, "--temperature", 1, "--dry-run")
     assert ran.code == 2
-    assert "holds a run with another parameters.temperature (None, now 1.0)" in ran.err
+    assert "holds a run with other settings: parameters.temperature was None and is 1.0" in ran.err
     ran = emogen(*words, "--temperature", 1, "--dry-run", "--overwrite")
     assert "1 records, 2 requests; nothing was asked" in ran.out

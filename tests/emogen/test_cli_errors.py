@@ -151,7 +151,7 @@ def test_another_run_in_the_folder(emogen: Emogen, tmp_path: Path, records_file:
     """A folder with a run of other settings is refused, naming the setting."""
     words = ["generate", records_file(1), "--types", "categorical", "--out", tmp_path / "run"]
     assert emogen(*words).code == 0
-    refused(emogen(*words, "--seed", "1"), INPUT, "another seed (0, now 1)", "--overwrite")
+    refused(emogen(*words, "--seed", "1"), INPUT, "seed was 0 and is 1", "--overwrite")
     assert emogen(*words, "--seed", "1", "--overwrite").code == 0
 
 

@@ -200,7 +200,7 @@ def test_generation_from_attributes_alone(
     )
     again = emogen(*words, "--out", tmp_path / "run", "--context", "caption")
     assert again.code == 2
-    assert "another prompts.context (all, now caption)" in again.err
+    assert "prompts.context was all and is caption" in again.err
     without = emogen(*words, "--out", tmp_path / "without", "--context", "caption")
     assert without.code == 1
     assert "rejected 4: no_context 4" in without.out

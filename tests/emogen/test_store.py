@@ -151,18 +151,18 @@ def test_failed_requests_are_asked_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"model": "other"}, r"another model \(scripted, now other\)"),
-        ({"parameters": {"temperature": 0.9}}, r"another parameters\.temperature \(0\.5, now 0\.9\)"),
-        ({"parameters": {}}, r"another parameters\.temperature \(0\.5, now None\)"),
-        ({"settings": settings(corrections=0)}, r"another corrections \(1, now 0\)"),
+        ({"model": "other"}, r"model was scripted and is other"),
+        ({"parameters": {"temperature": 0.9}}, r"parameters\.temperature was 0\.5 and is 0\.9"),
+        ({"parameters": {}}, r"parameters\.temperature was 0\.5 and is None"),
+        ({"settings": settings(corrections=0)}, r"corrections was 1 and is 0"),
         (
             {"settings": settings(checks={"length": {"action": "flag"}})},
-            r"another checks\.length\.action \(reject",
+            r"checks\.length\.action was reject",
         ),
-        ({"labels": "joy,fear"}, r"another labels \(None, now joy,fear\)"),
-        ({"templates": {"reasoning": "zzz"}}, r"another templates of reasoning \(aaa, now zzz\)"),
-        ({"records": "others.jsonl"}, "another records"),
-        ({"image_root": "../elsewhere"}, "another image_root"),
+        ({"labels": "joy,fear"}, r"labels was None and is joy,fear"),
+        ({"templates": {"reasoning": "zzz"}}, r"templates of reasoning was aaa and is zzz"),
+        ({"records": "others.jsonl"}, "records was"),
+        ({"image_root": "../elsewhere"}, "image_root was"),
     ],
 )
 def test_other_settings_are_refused(tmp_path: Path, changed: dict[str, Any], named: str) -> None:
@@ -170,7 +170,7 @@ def test_other_settings_are_refused(tmp_path: Path, changed: dict[str, Any], nam
     with opened(tmp_path) as folder:
         folder.add(sample())
     before = (tmp_path / "run.json").read_bytes()
-    with pytest.raises(InputError, match=rf"holds a run with {named}.*--overwrite"):
+    with pytest.raises(InputError, match=rf"holds a run with other settings: {named}.*--overwrite"):
         opened(tmp_path, **changed)
     assert (tmp_path / "run.json").read_bytes() == before
     assert list(read_samples(tmp_path)) == [sample()]

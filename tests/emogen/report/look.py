@@ -16,6 +16,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 WINDOWS = {"desktop": (1280, 900), "phone": (375, 812)}
+SCHEMES = ("light", "dark")
 
 
 def main(file: Path, axe: Path, pictures: Path, chromium: str) -> dict[str, Any]:
@@ -25,8 +26,7 @@ def main(file: Path, axe: Path, pictures: Path, chromium: str) -> dict[str, Any]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for name, (width, height) in WINDOWS.items():
-            scheme = "light" if name == "desktop" else "dark"
-            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            context = browser.new_context(viewport={"width": width, "height": height})
             page = context.new_page()
             page.on("console", lambda message: said.append(message.text))
             page.on("pageerror", lambda error: said.append(str(error)))
@@ -36,20 +36,32 @@ def main(file: Path, axe: Path, pictures: Path, chromium: str) -> dict[str, Any]
             page.goto(file.resolve().as_uri())
             seen[f"{name}_seconds"] = time.perf_counter() - began
             seen[f"{name}_overflow"] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            page.screenshot(path=pictures / f"{name}.png", full_page=True)
             if name == "desktop":
                 seen.update(filtered(page))
-            page.locator("#gallery").scroll_into_view_if_needed()
-            page.screenshot(path=pictures / f"{name}-gallery.png")
             page.evaluate(axe.read_text(encoding="utf-8"))
-            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-            seen[f"{name}_violations"] = [
-                [one["id"], one["impact"], [node["html"][:120] for node in one["nodes"][:3]]]
-                for one in found["violations"]
-            ]
+            for scheme in SCHEMES:
+                page.emulate_media(color_scheme=scheme)
+                page.screenshot(path=pictures / f"{name}-{scheme}.png", full_page=True)
+                page.locator("#gallery").scroll_into_view_if_needed()
+                page.screenshot(path=pictures / f"{name}-{scheme}-gallery.png")
+                seen[f"{name}_{scheme}_violations"] = violations(page)
         browser.close()
     seen["requests"] = [url for url in asked if not url.startswith(("file:", "data:"))]
     return seen
+
+
+def violations(page: Page) -> list[Any]:
+    """Let axe look at all of the page, at what is folded and below the window, too."""
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    page.evaluate(
+        "document.querySelectorAll('.card').forEach(c => { c.style.contentVisibility = 'visible'; })"
+    )
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = false; })")
+    return [
+        [one["id"], one["impact"], [node["html"][:120] for node in one["nodes"][:3]]]
+        for one in found["violations"]
+    ]
 
 
 def filtered(page: Page) -> dict[str, Any]:

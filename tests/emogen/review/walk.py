@@ -16,6 +16,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WINDOWS = {"desktop": (1280, 900), "phone": (375, 812)}
+SCHEMES = ("light", "dark")
 
 
 class Walk:
@@ -28,8 +29,7 @@ class Walk:
 
     def opened(self, browser: Browser, name: str) -> Page:
         width, height = WINDOWS[name]
-        scheme = "light" if name == "desktop" else "dark"
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context = browser.new_context(viewport={"width": width, "height": height})
         page = context.new_page()
         page.on("console", lambda message: self.said(message.text))
         page.on("pageerror", lambda error: self.said(str(error)))
@@ -50,13 +50,15 @@ class Walk:
         """Look whether everything fits and is accessible, and take a picture."""
         page.wait_for_timeout(150)
         self.seen[f"{name}_overflow"] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        page.screenshot(path=self.pictures / f"{name}.png")
         page.evaluate(self.axe)
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        self.seen[f"{name}_violations"] = [
-            [one["id"], one["impact"], [node["html"][:120] for node in one["nodes"][:3]]]
-            for one in found["violations"]
-        ]
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=self.pictures / f"{name}-{scheme}.png")
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            self.seen[f"{name}_{scheme}_violations"] = [
+                [one["id"], one["impact"], [node["html"][:120] for node in one["nodes"][:3]]]
+                for one in found["violations"]
+            ]
 
     def run(self, browser: Browser) -> dict[str, Any]:
         for name in WINDOWS:
