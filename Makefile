@@ -4,6 +4,7 @@
 #   make test                the tests (CPU only, no network but loopback)
 #   make check               format, lint, types
 #   make test-slow           tests that need the package registry or minutes of time, and more examples of the others
+#   make ray                 the extra ray, and the tests on a cluster of two nodes on this machine
 #   make lavis               LAVIS 1.0.2 in an environment of its own (2.3 GB): it reads our exports, and trains
 #   make bench-generation    measure `emogen generate` beside bare aiohttp, and write the result files
 #   make bench-sources       measure reading and selecting at the size of EmoSet-118K, and write the result files
@@ -38,10 +39,10 @@ LAVIS_APART = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("p
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow lavis check format readme readme-check docs commands bench-generation bench-sources bench-exports bench-report bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
+.PHONY: help demo test test-slow ray lavis check format readme readme-check docs commands bench-generation bench-sources bench-exports bench-report bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
 
 help:
-	@sed -n '3,25s/^# \{0,1\}//p' Makefile
+	@sed -n '3,26s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -56,7 +57,7 @@ demo: $(READY)
 	$(BIN)/python examples/demo/demo.py --out runs/demo
 
 # Compiled once, not by each of the processes that tests start.
-test test-slow lavis: export PYTHONDONTWRITEBYTECODE =
+test test-slow ray lavis: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
@@ -85,6 +86,10 @@ docs: $(READY)
 
 commands: $(READY)
 	$(BIN)/python -m docs.making.commands
+
+ray: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
+	$(BIN)/python -m pytest -m ray tests/ray
 
 lavis: $(READY)
 	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(BIN)/emovit_train setup-lavis --folder $(LAVIS_VENV)

@@ -12,17 +12,16 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Literal
 
+from emogen.allowance import Allowance
 from emogen.capacity import Capacity
 from emogen.errors import EmovitError, InputError
 
-__all__ = ["Admission", "CostLimitError", "Limits", "Ticket"]
+__all__ = ["Admission", "CostLimitError", "Limits", "Ticket", "Verdict"]
 
-# A bucket holds the allowance of so many seconds: enough for a burst, too little to exhaust a minute at once.
-BURST_S: Final = 5.0
-ROUNDING: Final = 1e-9
+Verdict = Literal["go", "wait", "refuse"]
 
 
 class CostLimitError(EmovitError):
@@ -50,33 +49,6 @@ class Limits:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"not above 0: {value}", where=f"--{name.replace('_', '-')}")
-
-
-@dataclass
-class _Bucket:
-    """A token bucket: `per_minute` flow in evenly, up to the allowance of a burst."""
-
-    per_minute: float
-    now_s: float
-    level: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.level = self.capacity
-
-    @property
-    def capacity(self) -> float:
-        return max(1.0, self.per_minute * BURST_S / 60)
-
-    def wait_s(self, amount: float, now_s: float) -> float:
-        """Return the seconds until `amount` may be taken; 0 if now."""
-        self.level = min(self.capacity, self.level + (now_s - self.now_s) * self.per_minute / 60)
-        self.now_s = now_s
-        # More than the bucket holds is let through once it is full, and owed afterwards.
-        missing = min(amount, self.capacity) - self.level
-        return missing * 60 / self.per_minute if missing > ROUNDING else 0.0
-
-    def take(self, amount: float) -> None:
-        self.level -= amount
 
 
 @dataclass(slots=True)
@@ -124,9 +96,7 @@ class Admission:
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        now_s = clock()
-        self._requests = _bucket(limits.requests_per_minute, now_s)
-        self._tokens = _bucket(limits.tokens_per_minute, now_s)
+        self._allowance = Allowance(limits.requests_per_minute, limits.tokens_per_minute, clock())
 
     @property
     def limit(self) -> int:
@@ -169,16 +139,19 @@ class Admission:
 
     def succeeded(self, ticket: Ticket, tokens: float, cost: float) -> None:
         """Close an answered ticket with what the request really took; the rest of the reserve is given back."""
-        if self._tokens is not None:
-            self._tokens.take(tokens - ticket.tokens)
+        self._allowance.take(0.0, tokens - ticket.tokens)
         self.spent += cost
         self.leave(ticket)
 
-    def refused_by_server(self, ticket: Ticket) -> None:
-        """Close the ticket of a request that was answered with 429: the slot is free while it waits."""
+    def refused_by_server(self, ticket: Ticket, retry_after_s: float | None = None) -> None:
+        """Close the ticket of a request that was answered with 429: the slot is free while it waits.
+
+        Args:
+            ticket: Of the request.
+            retry_after_s: How long the server asks to wait, where it says so; that request does.
+        """
         self.refused += 1
-        if self._tokens is not None:
-            self._tokens.take(-ticket.tokens)
+        self._allowance.take(0.0, -ticket.tokens)
         self._capacity.refused(ticket.limit)
         self.leave(ticket)
 
@@ -197,29 +170,8 @@ class Admission:
             self._at_server -= 1
 
     def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over the limits that the server's headers state, where the user set none.
-
-        Limits that are absent, negative, zero or no number mean that the server does not say.
-        """
-        if not headers:
-            return
-        if self._limits.requests_per_minute is None:
-            self._requests = self._learnt(self._requests, headers, "requests")
-        if self._limits.tokens_per_minute is None:
-            self._tokens = self._learnt(self._tokens, headers, "tokens")
-
-    def _learnt(self, bucket: _Bucket | None, headers: Mapping[str, str], what: str) -> _Bucket | None:
-        per_minute = _number(headers, f"limit-{what}")
-        if per_minute is None or per_minute <= 0:
-            return bucket
-        if bucket is None:
-            bucket = _Bucket(per_minute, self._clock())
-        bucket.per_minute = per_minute
-        remaining = _number(headers, f"remaining-{what}")
-        if remaining is not None and remaining >= 0:
-            # Others may use the same key.
-            bucket.level = min(bucket.level, remaining)
-        return bucket
+        """Take over the limits that the server's headers state, where the user set none."""
+        self._allowance.learn(headers, self._clock())
 
     def _pump(self) -> None:
         """Admit as many as may go, and come back when the next one may."""
@@ -228,69 +180,49 @@ class Admission:
             if first.admitted.done():  # Cancelled, and its task does not know yet.
                 self._waiting.popleft()
                 continue
-            if self._too_dear(first):
-                if self._in_flight:
-                    # What is in flight mostly takes less than what was reserved for it.
-                    return
-                self._refuse(first)
-                continue
-            wait_s = self._wait_s(first.ticket)
-            if wait_s > 0:
-                self._come_back(wait_s)
+            verdict = self._verdict(first.ticket)
+            if verdict == "wait":
                 return
             self._waiting.popleft()
-            for bucket, amount in ((self._requests, 1.0), (self._tokens, first.ticket.tokens)):
-                if bucket is not None:
-                    bucket.take(amount)
-            self._in_flight += 1
-            self._at_server += 1
-            self._reserved += first.ticket.cost
-            first.ticket.limit = self.limit
+            if verdict == "refuse":
+                first.admitted.set_exception(self._too_dear(first.ticket))
+                continue
+            self._reserve(first.ticket)
             first.admitted.set_result(None)
 
     def _has_room(self) -> bool:
         return self._in_flight < self._limits.in_flight and self._at_server < self._capacity.limit
 
-    def _too_dear(self, waiting: _Waiting) -> bool:
+    def _verdict(self, ticket: Ticket) -> Verdict:
+        """Say whether a request may be sent now; where it has to wait, see to it that it is looked at again."""
         most = self._limits.max_cost
-        taken = self.spent + self.perhaps_spent + self._reserved
-        return most is not None and taken + waiting.ticket.cost > most
+        if most is not None and self.spent + self.perhaps_spent + self._reserved + ticket.cost > most:
+            # What is in flight mostly takes less than what was reserved for it.
+            return "wait" if self._in_flight else "refuse"
+        wait_s = self._allowance.wait_s(ticket.tokens, self._clock())
+        if wait_s > 0:
+            self._come_back(wait_s)
+            return "wait"
+        return "go"
 
-    def _refuse(self, waiting: _Waiting) -> None:
-        self._waiting.popleft()
-        waiting.admitted.set_exception(
-            CostLimitError(
-                f"the next request may cost {waiting.ticket.cost:.4f}, and of {self._limits.max_cost:g} "
-                f"are spent {self.spent:.4f}"
-                + (f" and perhaps {self.perhaps_spent:.4f} more" if self.perhaps_spent else ""),
-                where="--max-cost",
-                remedy="Raise it and run the same command again: what is paid for is kept.",
-            )
+    def _reserve(self, ticket: Ticket) -> None:
+        """Take what a request needs."""
+        self._allowance.take(1.0, ticket.tokens)
+        self._in_flight += 1
+        self._at_server += 1
+        self._reserved += ticket.cost
+        ticket.limit = self.limit
+
+    def _too_dear(self, ticket: Ticket) -> CostLimitError:
+        return CostLimitError(
+            f"the next request may cost {ticket.cost:.4f}, and of {self._limits.max_cost:g} "
+            f"are spent {self.spent:.4f}"
+            + (f" and perhaps {self.perhaps_spent:.4f} more" if self.perhaps_spent else ""),
+            where="--max-cost",
+            remedy="Raise it and run the same command again: what is paid for is kept.",
         )
-
-    def _wait_s(self, ticket: Ticket) -> float:
-        now_s = self._clock()
-        waits = [0.0]
-        if self._requests is not None:
-            waits.append(self._requests.wait_s(1.0, now_s))
-        if self._tokens is not None:
-            waits.append(self._tokens.wait_s(ticket.tokens, now_s))
-        return max(waits)
 
     def _come_back(self, wait_s: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(wait_s, self._pump)
-
-
-def _bucket(per_minute: float | None, now_s: float) -> _Bucket | None:
-    return None if per_minute is None else _Bucket(per_minute, now_s)
-
-
-def _number(headers: Mapping[str, str], name: str) -> float | None:
-    text = headers.get(f"x-ratelimit-{name}", "")
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

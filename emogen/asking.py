@@ -30,7 +30,7 @@ from emogen.backends import (
 )
 from emogen.errors import InputError
 from emogen.estimates import estimated_usage, most_usage, with_estimate
-from emogen.journal import Entry, Journal, request_key
+from emogen.journal import AnswerStore, Entry, Journal, request_key
 from emogen.prices import Price, price_of, require_price
 from emogen.schemas import Completion, Prompt, Usage
 from emogen.sight import UNREADABLE_IMAGE, encode
@@ -42,6 +42,7 @@ __all__ = [
     "Asker",
     "UnreadableImageError",
     "complete",
+    "format_of",
     "go_on",
     "open_asker",
 ]
@@ -101,7 +102,7 @@ class Asker:
         self,
         backend: Backend,
         admission: Admission,
-        journal: Journal | None = None,
+        journal: AnswerStore | None = None,
         price: Price | None = None,
     ) -> None:
         self.backend = backend
@@ -181,7 +182,7 @@ class Asker:
             try:
                 completion = await self.backend.complete(prompt)
             except ThrottledError as refusal:
-                self.admission.refused_by_server(ticket)
+                self.admission.refused_by_server(ticket, refusal.retry_after_s)
                 refusals += 1
                 first_refusal_s = time.monotonic() if first_refusal_s is None else first_refusal_s
                 if time.monotonic() - first_refusal_s > MAX_THROTTLED_S:
@@ -284,9 +285,15 @@ def open_asker(backend: Backend, limits: Limits, price: Price | None, journal: J
 
 def go_on(backend: Backend, journal: Journal) -> None:
     """Let a backend ask in the answer format that the run had come to."""
+    found = format_of(backend, journal)
+    if found is not None and isinstance(backend, HasAnswerFormats):
+        backend.go_on_with(found)
+
+
+def format_of(backend: Backend, journal: Journal) -> str | None:
+    """Return the format in which the run's model answered last; None where there is no answer of it."""
     newest = journal.newest()
-    if newest is not None and isinstance(backend, HasAnswerFormats) and _is_of(newest, backend):
-        backend.go_on_with(newest.completion.answer_format)
+    return newest.completion.answer_format if newest is not None and _is_of(newest, backend) else None
 
 
 def _is_of(entry: Entry, backend: Backend) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from emogen.cli_engine import Address, EngineName, ShardRecords, Workers, pool_of
 from emogen.cli_options import takes_settings
 from emogen.errors import CheckFailedError
 from emogen.run_file import RunFile
@@ -17,14 +21,17 @@ from emogen.terminal import AsJson, note, progress, say, show_counts, show_json,
 
 if TYPE_CHECKING:
     from emogen.asking import Asker
+    from emogen.dataset import Dataset
+    from emogen.journal import Journal
+    from emogen.on_ray.pool import Pool
     from emogen.prompts import PromptRenderer
-    from emogen.schemas import Rejection, Sample
     from emogen.store import RunFolder
 
 __all__ = ["generate"]
 
 FILES: Final = ("samples.jsonl", "rejections.jsonl", "run.json")
 GC_AFTER_ALLOCATIONS: Final = 20_000
+Fill = Callable[["_Filling"], None]
 
 
 @takes_settings
@@ -46,6 +53,10 @@ def generate(
         bool,
         typer.Option("--overwrite", help="Start the run folder anew; answers in its journal are used again."),
     ] = False,
+    engine: EngineName = "local",
+    address: Address = None,
+    workers: Workers = None,
+    shard_records: ShardRecords = None,
     as_json: AsJson = False,
 ) -> None:
     """Make instruction data from records with a language model.
@@ -54,6 +65,7 @@ def generate(
     compatible server by --base-url), openai-sdk (the same by the official SDK), azure (a deployment there), scripted
     (replays a file of answers). A known model's name stands for its backend: --backend gpt-6.1-sol.
     """
+    pool = pool_of(engine, address, workers, shard_records)
     if show_prompt or dry_run:
         from emogen import cli_trial
 
@@ -62,16 +74,16 @@ def generate(
         else:
             cli_trial.dry_run(settings, overwrite=overwrite, as_json=as_json)
     else:
-        _run(settings, file, overwrite=overwrite, as_json=as_json)
+        fill = _fill if pool is None else partial(_fill_on_ray, pool, address)
+        _run(settings, file, fill, overwrite=overwrite, as_json=as_json)
 
 
-def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool, as_json: bool) -> None:
+def _run(settings: RunSettings, file: RunFile | None, fill: Fill, *, overwrite: bool, as_json: bool) -> None:
     """Make the run folder, generate into it, and say what came of it, however it ends."""
     from emogen.asking import open_asker
-    from emogen.event_loop import run
     from emogen.journal import Journal
     from emogen.manifest import manifest_of
-    from emogen.opening import backend_of, limits_of, out_of, renderer_of
+    from emogen.opening import backend_of, dataset_of, limits_of, out_of, renderer_of
     from emogen.prices import price_of
     from emogen.store import BATCHES, JOURNAL, RunFolder
 
@@ -88,7 +100,7 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool, as_jso
         _compare(file, settings, manifest)
     _show_other_servers(out, manifest)
     with RunFolder(out, manifest, overwrite=overwrite) as folder, ExitStack() as stack:
-        asker = None
+        asker = journal = None
         if backend:
             journal = stack.enter_context(Journal(out / JOURNAL))
             asker = open_asker(backend, limits_of(settings, backend), price, journal)
@@ -96,7 +108,8 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool, as_jso
             # What was imported stays: there is no use in searching it for garbage, row after row.
             gc.freeze()
             gc.set_threshold(GC_AFTER_ALLOCATIONS)
-            run(_fill(settings, folder, renderer, asker))
+            dataset = dataset_of(settings)
+            fill(_Filling(settings, folder, renderer, dataset, asker, journal))
         except KeyboardInterrupt:
             said = f"interrupted; {out} keeps what is done, and the same command goes on from there."
             raise KeyboardInterrupt(said) from None
@@ -117,41 +130,86 @@ def _run(settings: RunSettings, file: RunFile | None, *, overwrite: bool, as_jso
         raise CheckFailedError("nothing was kept", where=out, remedy="The reasons are in rejections.jsonl.")
 
 
-async def _fill(
-    settings: RunSettings, folder: RunFolder, renderer: PromptRenderer, asker: Asker | None
-) -> None:
-    from emogen.opening import dataset_of, sight_of
+@dataclass(frozen=True)
+class _Filling:
+    """A run folder that is to be filled, with what that takes."""
+
+    settings: RunSettings
+    folder: RunFolder
+    renderer: PromptRenderer
+    dataset: Dataset
+    asker: Asker | None
+    journal: Journal | None
+
+    @contextmanager
+    def shown(self) -> Iterator[Callable[[], None]]:
+        """Show the progress while the block runs; what is yielded is called after each row."""
+        folder, types = self.folder, self.settings.types
+        count = self.dataset.count()
+        total = None if count is None else count * len(types)
+        done = sum(instruction in types for _, instruction in folder.done)
+        spending = _Spending(total, self.asker, done)
+        with progress("generating", total) as advance:
+            if done:
+                advance(done if total is None else min(done, total), note="resumed")
+            try:
+                yield lambda: advance(
+                    note=f"kept {folder.kept.total()}, rejected {folder.rejected.total()}{spending.note()}"
+                )
+            finally:
+                show_remarks(self.dataset.remarks())
+
+
+def _fill(what: _Filling) -> None:
+    """Do the work in this process."""
+    from emogen.event_loop import run
+    from emogen.opening import sight_of
     from emogen.pipeline import generate_into
 
-    dataset = dataset_of(settings)
-    count = dataset.count()
-    total = None if count is None else count * len(settings.types)
-    done = sum(instruction in settings.types for _, instruction in folder.done)
-    spending = _Spending(total, asker, done)
-    with progress("generating", total) as advance:
-        if done:
-            advance(done if total is None else min(done, total), note="resumed")
+    async def fill() -> None:
+        settings = what.settings
+        with what.shown() as row_is_there:
+            try:
+                await generate_into(
+                    what.folder,
+                    what.dataset.records(),
+                    what.asker,
+                    types=settings.types,
+                    renderer=what.renderer,
+                    corrections=settings.corrections,
+                    tokens_per_row=settings.limits.tokens_per_row,
+                    checks=settings.checks,
+                    on_outcome=lambda outcome: row_is_there(),
+                    sight=sight_of(settings),
+                )
+            finally:
+                if what.asker:
+                    await what.asker.backend.aclose()
 
-        def show(outcome: Sample | Rejection) -> None:
-            advance(note=f"kept {folder.kept.total()}, rejected {folder.rejected.total()}{spending.note()}")
+    run(fill())
 
-        try:
-            await generate_into(
-                folder,
-                dataset.records(),
-                asker,
-                types=settings.types,
-                renderer=renderer,
-                corrections=settings.corrections,
-                tokens_per_row=settings.limits.tokens_per_row,
-                checks=settings.checks,
-                on_outcome=show,
-                sight=sight_of(settings),
+
+def _fill_on_ray(pool: Pool, address: str | None, what: _Filling) -> None:
+    """Let Ray's workers do the work."""
+    from emogen.event_loop import run
+    from emogen.on_ray.cluster import connected
+    from emogen.on_ray.generating import generate_on_ray
+
+    async def fill(ray: Any) -> None:
+        with what.shown() as row_is_there:
+            await generate_on_ray(
+                ray,
+                pool,
+                what.folder,
+                what.dataset.records(),
+                what.asker,
+                what.journal,
+                what.settings,
+                row_is_there,
             )
-        finally:
-            if asker:
-                await asker.backend.aclose()
-            show_remarks(dataset.remarks())
+
+    with connected(address) as ray:
+        run(fill(ray))
 
 
 class _Spending:

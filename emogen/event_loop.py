@@ -7,19 +7,24 @@ from collections.abc import Coroutine
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-__all__ = ["run"]
+__all__ = ["new_event_loop", "run"]
 
 T = TypeVar("T")
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, as `asyncio.run`, and return the result; an interrupt cancels it, and is raised once it is clean.
-
-    uvloop is a dependency of this program wherever it exists: not for Windows.
-    """
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return a new loop. uvloop is a dependency of this program wherever it exists: not for Windows."""
     if find_spec("uvloop") is None:
-        return asyncio.run(main)
+        return asyncio.new_event_loop()
     import uvloop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    return uvloop.new_event_loop()
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, as `asyncio.run`, and return the result.
+
+    An interrupt cancels it, and is raised once it is clean.
+    """
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main)

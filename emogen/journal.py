@@ -16,19 +16,19 @@ import hashlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
 from emogen.errors import EmovitError, InputError
 from emogen.schemas import Completion, Message, Prompt, Usage
 
-__all__ = ["Entry", "Journal", "request_key"]
+__all__ = ["AnswerStore", "Entry", "Journal", "PackedEntry", "packed", "request_key", "unpacked"]
 
 GROUP_SIZE: Final = 64
 # The slot of a request is held until its answer is committed: waiting longer costs throughput, shorter costs CPU.
@@ -79,6 +79,20 @@ class Entry:
     cost: float | None
     completion: Completion
     context: dict[str, Any]
+
+
+# An entry as it stands in the file, in the order of its columns.
+PackedEntry = tuple[bytes, str, str, int, float | None, bytes]
+
+
+class AnswerStore(Protocol):
+    """Where known answers come from, and where new ones become durable."""
+
+    def get(self, key: bytes) -> Entry | None:
+        """Return the answer to a request, or None where there is none yet."""
+
+    async def put(self, entry: Entry) -> None:
+        """Keep an answer; it is durable when this returns."""
 
 
 def request_key(model: str, parameters: dict[str, Any], prompt: Prompt, revision: int = 0) -> bytes:
@@ -164,20 +178,35 @@ class Journal:
         if key not in self._keys:
             return None
         row = self._reader.execute(f"{_SELECT} WHERE key = ?", (key,)).fetchone()
-        return _entry(row) if row else None
+        return unpacked(row) if row else None
+
+    def has(self, key: bytes) -> bool:
+        """Whether the answer to a request is there."""
+        if key not in self._keys:
+            return False
+        return self._reader.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchone() is not None
+
+    def get_packed(self, keys: Iterable[bytes]) -> list[PackedEntry]:
+        """Return the answers of known keys as they stand in the file."""
+        found = (self._reader.execute(f"{_SELECT} WHERE key = ?", (key,)).fetchone() for key in keys)
+        return [row for row in found if row]
+
+    def places(self) -> Iterator[tuple[bytes, str, str]]:
+        """Yield the key, the record id and the instruction type of every answer."""
+        return iter(self._reader.execute("SELECT key, record_id, instruction FROM answers ORDER BY position"))
 
     def spent(self, price: Callable[[Usage], float] | None = None) -> float:
         """Return what all answers together cost; those of then unknown price count by `price`, or nothing."""
         known = float(self._reader.execute("SELECT total(cost) FROM answers").fetchone()[0])
         if price is None:
             return known
-        unknown = map(_entry, self._reader.execute(f"{_SELECT} WHERE cost IS NULL"))
+        unknown = map(unpacked, self._reader.execute(f"{_SELECT} WHERE cost IS NULL"))
         return known + sum(price(entry.completion.usage) for entry in unknown)
 
     def entries(self) -> Iterator[Entry]:
         """Yield all answers by record and instruction type, each row's in the order in which they came."""
         rows = self._reader.execute(f"{_SELECT} ORDER BY record_id, instruction, position")
-        return map(_entry, rows)
+        return map(unpacked, rows)
 
     def last_position(self) -> int:
         """Return the position of the answer that came last; 0 where there is none."""
@@ -200,7 +229,7 @@ class Journal:
     def newest(self) -> Entry | None:
         """Return the answer that came last."""
         row = self._reader.execute(f"{_SELECT} ORDER BY position DESC LIMIT 1").fetchone()
-        return _entry(row) if row else None
+        return unpacked(row) if row else None
 
     async def put(self, entry: Entry) -> None:
         """Write one answer and wait until it is durable.
@@ -208,14 +237,32 @@ class Journal:
         Raises:
             EmovitError: the disk is full or the file has gone; everything committed before stays.
         """
+        await self._durable(self._join(packed(entry)))
+
+    async def put_packed(self, rows: Iterable[PackedEntry]) -> None:
+        """Write answers that come together, and wait until they are durable; those that are there already stay.
+
+        Raises:
+            EmovitError: as `put`.
+        """
+        committed = [self._join(row) for row in rows]
+        self._hand_over()
+        for one in committed:
+            await self._durable(one)
+
+    def _join(self, row: PackedEntry) -> asyncio.Future[str | None]:
+        """Add an answer to the open group, and return what says when it is durable."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
             self._thread.start()
-        self._keys.add(entry.key)
+        self._keys.add(row[0])
         loop = asyncio.get_running_loop()
         # One future for each: whoever is cancelled takes nobody with it.
         committed: asyncio.Future[str | None] = loop.create_future()
-        self._join_group(loop, _row(entry), committed)
+        self._join_group(loop, row, committed)
+        return committed
+
+    async def _durable(self, committed: asyncio.Future[str | None]) -> None:
         failure = await committed
         if failure is not None:
             raise EmovitError(
@@ -225,7 +272,7 @@ class Journal:
             )
 
     def _join_group(
-        self, loop: asyncio.AbstractEventLoop, row: tuple[object, ...], committed: asyncio.Future[str | None]
+        self, loop: asyncio.AbstractEventLoop, row: PackedEntry, committed: asyncio.Future[str | None]
     ) -> None:
         """Add an answer to the open group, which is handed over when it is full, or a moment after its first."""
         if self._group is None or self._group.loop is not loop:
@@ -289,7 +336,7 @@ class _Group:
 
     loop: asyncio.AbstractEventLoop
     timer: asyncio.TimerHandle
-    rows: list[tuple[object, ...]] = field(default_factory=list)
+    rows: list[PackedEntry] = field(default_factory=list)
     waiting: list[asyncio.Future[str | None]] = field(default_factory=list)
 
 
@@ -326,7 +373,8 @@ def _settle(waiting: list[asyncio.Future[str | None]], failure: str | None) -> N
             committed.set_result(failure)
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
+def packed(entry: Entry) -> PackedEntry:
+    """Return an entry as it stands in the file."""
     body = orjson.dumps(
         {
             "completion": entry.completion.model_dump(),
@@ -337,7 +385,8 @@ def _row(entry: Entry) -> tuple[object, ...]:
     return entry.key, entry.record_id, entry.instruction, entry.revision, entry.cost, body
 
 
-def _entry(row: tuple[bytes, str, str, int, float | None, bytes]) -> Entry:
+def unpacked(row: PackedEntry) -> Entry:
+    """Return the entry that stands in the file like this."""
     key, record_id, instruction, revision, cost, body = row
     held = orjson.loads(body)
     return Entry(

@@ -48,6 +48,7 @@ async def generate(
     tokens_per_row: int = DEFAULT_TOKENS_PER_ROW,
     sight: Sight | None = None,
     checks: CheckSettings = DEFAULT_CHECKS,
+    patience: Patience | None = None,
 ) -> AsyncGenerator[Sample]:
     """Make samples from records, in the order in which the answers arrive.
 
@@ -69,6 +70,7 @@ async def generate(
         tokens_per_row: Most tokens for one row; a correction that would take more is not asked for.
         sight: Where the images are, if the model is to see them; None tells it of them in words alone.
         checks: What each check leads to, and its thresholds.
+        patience: Counts failures; one of its own by default, where these records are all that is asked about.
 
     Raises:
         BackendError: no request can succeed.
@@ -91,7 +93,7 @@ async def generate(
             tokens_per_row,
             sight,
             Judge(checks, renderer.seeds),
-            Patience(asker.backend, resumed=_were_asked(kinds, skip)) if asker else None,
+            patience or (Patience(asker.backend, resumed=_were_asked(kinds, skip)) if asker else None),
         )
         async with aclosing(work.outcomes()) as outcomes:
             async for outcome in outcomes:

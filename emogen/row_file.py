@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from emogen.errors import InputError, shorten
 
-__all__ = ["Rows", "holds_rows", "read_row", "rows_of"]
+__all__ = ["Rows", "holds_rows", "line_of", "read_row", "rows_of"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,7 +38,11 @@ class Rows:
         Raises:
             OSError: it does not fit; nothing of it stays.
         """
-        rest = row.model_dump_json().encode() + b"\n"
+        self.add_line(line_of(row))
+
+    def add_line(self, line: bytes) -> None:
+        """Append a row that is a line already; as `add`."""
+        rest = line
         end = self._file.tell()
         try:
             while rest:
@@ -47,6 +51,11 @@ class Rows:
             with suppress(OSError):
                 self._file.truncate(end)
             raise
+
+
+def line_of(row: BaseModel) -> bytes:
+    """Return a row as the file has it."""
+    return row.model_dump_json().encode() + b"\n"
 
 
 def rows_of(path: Path, model: type[M], *, torn: bool = False) -> Iterator[M]:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -22,7 +22,7 @@ from emogen.errors import InputError
 from emogen.journal import Journal
 from emogen.last_line import mend_last_line
 from emogen.lock import locked
-from emogen.row_file import Rows, holds_rows, rows_of
+from emogen.row_file import Rows, holds_rows, line_of, rows_of
 from emogen.run_identity import PER_TYPE, compared
 from emogen.schemas import ImageRecord, Rejection, Sample
 from emogen.sight import UNREADABLE_IMAGE
@@ -33,8 +33,10 @@ __all__ = [
     "MANIFEST",
     "REJECTIONS",
     "SAMPLES",
+    "MadeRow",
     "RunFolder",
     "done_in",
+    "made_of",
     "read_manifest",
     "read_rejections",
     "read_samples",
@@ -46,6 +48,29 @@ REJECTIONS: Final = "rejections.jsonl"
 MANIFEST: Final = "run.json"
 JOURNAL: Final = "journal.sqlite"
 BATCHES: Final = "batches.sqlite"
+
+
+class MadeRow(NamedTuple):
+    """A row on its way into a run folder.
+
+    Attributes:
+        record_id: Of its record.
+        instruction: Its instruction type.
+        reason: Why it was rejected; None of a sample.
+        line: The row as its file has it.
+    """
+
+    record_id: str
+    instruction: str
+    reason: str | None
+    line: bytes
+
+
+def made_of(outcome: Sample | Rejection) -> MadeRow:
+    """Return an outcome as a row."""
+    if isinstance(outcome, Sample):
+        return MadeRow(outcome.record.id, outcome.instruction, None, line_of(outcome))
+    return MadeRow(outcome.record_id, outcome.instruction, outcome.reason, line_of(outcome))
 
 
 class RunFolder:
@@ -164,12 +189,26 @@ class RunFolder:
         Raises:
             InputError: the disk is full or the folder has gone; what was written before stays.
         """
-        rows = self._samples if isinstance(outcome, Sample) else self._rejections
+        self._append(made_of(outcome))
+
+    def add_once(self, row: MadeRow) -> bool:
+        """Append one row, as `add`, unless it is there already; return whether it was appended."""
+        key = row.record_id, row.instruction
+        if key in self.done:
+            return False
+        self._append(row)
+        self.done.add(key)
+        return True
+
+    def _append(self, row: MadeRow) -> None:
         try:
-            rows.add(outcome)
+            (self._samples if row.reason is None else self._rejections).add_line(row.line)
         except OSError as error:
             raise _unwritable(self.path, error) from error
-        self._count(outcome)
+        if row.reason is None:
+            self.kept[row.instruction] += 1
+        else:
+            self.rejected[row.reason] += 1
 
     def _count(self, outcome: Sample | Rejection) -> None:
         if isinstance(outcome, Sample):

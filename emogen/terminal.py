@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, NoReturn, Protocol
@@ -21,6 +21,7 @@ __all__ = [
     "AsJson",
     "Version",
     "note",
+    "notes_to",
     "progress",
     "run_app",
     "say",
@@ -150,7 +151,20 @@ def _plain_value(value: object) -> object:
 
 def note(text: str) -> None:
     """Say something that the user must know, as one line on stderr."""
-    say(f"note: {' '.join(text.split())}", err=True)
+    _take_note(" ".join(text.split()))
+
+
+def _say_note(text: str) -> None:
+    say(f"note: {text}", err=True)
+
+
+_take_note: Callable[[str], None] = _say_note
+
+
+def notes_to(take: Callable[[str], None]) -> None:
+    """Hand the notes of this process, which has no terminal, to `take` from now on."""
+    global _take_note
+    _take_note = take
 
 
 @contextmanager

@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 from openai_stub import REASONING
 
-HEAVY = {"torch", "transformers", "openai", "aiohttp", "numpy", "PIL", "xllamacpp", "skimage", "sklearn"}
+HEAVY = {
+    "ray",
+    "pandas",
+    "torch",
+    "transformers",
+    "openai",
+    "aiohttp",
+    "numpy",
+    "PIL",
+    "xllamacpp",
+    "skimage",
+    "sklearn",
+}
 
 
 def loaded_by(code: str) -> set[str]:

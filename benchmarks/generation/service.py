@@ -22,11 +22,13 @@ class Limits:
 
     Attributes:
         capacity: Most requests at once; one more is answered with 429.
-        requests_per_minute: Flow of a bucket that holds one minute's allowance.
+        requests_per_minute: Flow of a bucket.
+        burst_s: The bucket holds the allowance of so many seconds.
     """
 
     capacity: int | None = None
     requests_per_minute: float | None = None
+    burst_s: float = 60.0
 
 
 @dataclass
@@ -107,8 +109,9 @@ class Service:
         per_minute = self.limits.requests_per_minute
         if per_minute is None:
             return None
-        level = per_minute if self._level is None else self._level
-        level = min(per_minute, level + (now_s - self._level_at_s) * per_minute / 60)
+        most = per_minute * self.limits.burst_s / 60
+        level = most if self._level is None else self._level
+        level = min(most, level + (now_s - self._level_at_s) * per_minute / 60)
         self._level_at_s = now_s
         self._level = level - 1 if level >= 1 else level
         return None if level >= 1 else "too_fast"

@@ -156,6 +156,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--capacity", type=int, help="more requests at once are answered with 429")
     parser.add_argument("--capacity-retry-after", type=int, help="seconds that such a 429 asks to wait")
     parser.add_argument("--requests-per-minute", type=float)
+    parser.add_argument(
+        "--burst-s", type=float, default=60.0, help="seconds whose allowance may come at once"
+    )
     parser.add_argument("--retry-after", type=int, default=1, help="seconds that a planned 429 asks to wait")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lifetime", type=float, default=900.0, help="seconds after which the server ends")
@@ -164,7 +167,7 @@ def main(words: list[str] | None = None) -> None:
     asked = parser.parse_args(words)
     shares = Shares(**{fault: getattr(asked, fault) for fault in FAULTS})
     plan = Plan(asked.seed, shares, asked.latency_ms, asked.retry_after, asked.jitter)
-    service = Service(plan, Limits(asked.capacity, asked.requests_per_minute))
+    service = Service(plan, Limits(asked.capacity, asked.requests_per_minute, asked.burst_s))
     seconds = asked.capacity_retry_after
     full_headers = b"" if seconds is None else b"Retry-After: %d\r\n" % seconds
     try:

@@ -22,7 +22,8 @@ from emogen.settings import setting_fields
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "generation.md").read_text("utf-8")
 GONE = "127.0.0.1"
-OWN = {"--config", "--dry-run", "--show-prompt", "--overwrite"}
+ENGINE = {"--engine", "--address", "--workers", "--shard-records"}
+OWN = {"--config", "--dry-run", "--show-prompt", "--overwrite", *ENGINE}
 
 
 def blocks(language: str) -> list[str]:

@@ -1,0 +1,95 @@
+"""A cluster of Ray's: one that runs, by its address, or one of this machine alone for as long as it is needed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from emogen.errors import EmovitError, InputError, shorten
+from emogen.registry import require
+
+__all__ = ["connected"]
+
+# Of a cluster of this machine alone: what goes through it are parcels of some hundred kilobytes.
+OBJECT_STORE_BYTES: Final = 200 * 2**20
+# Said in the environment, which Ray hands on to the processes that it starts: no reports to its makers, no bars and
+# logs between our own lines.
+QUIET: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_DATA_LOG_LEVEL": "ERROR",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[Any]:
+    """Connect to a cluster for the block, and yield the module `ray`.
+
+    Args:
+        address: Of a cluster that runs, `auto` for the one that this machine belongs to; None starts one of this
+            machine alone, which ends with the block.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        InputError: there is no cluster at the address, or it is Ray Client's.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    if address is not None and address.startswith("ray://"):
+        raise InputError(
+            "is the address of a Ray Client server",
+            where="--address",
+            remedy="Run this command on a machine of the cluster, with --address auto.",
+        )
+    ray = require("ray", extra="ray", purpose="--engine ray")
+    require("ray.data", extra="ray", purpose="--engine ray")
+    own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    own["_node_ip_address"] = "127.0.0.1"
+    try:
+        with _silent_stderr():
+            ray.init(
+                address=address or "local",
+                namespace="emogen",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({} if address else own),
+            )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise _unreachable(address, error) from error
+    try:
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep what Ray's own code prints on starting out of the terminal; what goes wrong is an exception as well."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def _unreachable(address: str | None, error: Exception) -> EmovitError:
+    if address is None:
+        return EmovitError(f"Ray does not start: {shorten(error, 200)}", remedy="See docs/scaling.md.")
+    return InputError(
+        f"there is no cluster at {shorten(address)!r}: {shorten(error, 160)}",
+        where="--address",
+        remedy="Start one with `ray start --head`, or leave the address out to use this machine alone.",
+    )

@@ -1,0 +1,212 @@
+"""A worker: an actor that takes shards, one after the other, and makes samples of them as a run without Ray does."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import traceback
+import uuid
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from emogen.admission import Limits
+from emogen.asking import Asker
+from emogen.backends import Backend, HasAnswerFormats
+from emogen.errors import CredentialError, EmovitError, InputError
+from emogen.event_loop import new_event_loop
+from emogen.on_ray.desk import Parcel
+from emogen.on_ray.lease import Lease, Report
+from emogen.on_ray.leased_admission import LeasedAdmission
+from emogen.on_ray.outbox import Outbox, ShardAnswers
+from emogen.on_ray.parcels import ASKED, DONE, FAILED, NOTE, Failure, Shard, Tally
+from emogen.opening import backend_of, renderer_of, sight_of
+from emogen.patience import Patience
+from emogen.pipeline import generate
+from emogen.prices import Price, price_of
+from emogen.prompts import PromptRenderer
+from emogen.schemas import ImageRecord, Rejection, Sample
+from emogen.settings import RunSettings
+from emogen.settings.reading import read_settings
+from emogen.sight import Sight
+from emogen.store import made_of
+from emogen.terminal import notes_to
+
+__all__ = ["Errand", "ShardWorker"]
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What all workers of a run are told.
+
+    Attributes:
+        settings: Of the run, its paths absolute; a key is not among them.
+        limits: For all workers together.
+        hashes: Instruction type → hashes of its template and its seed examples, as the run's manifest has them.
+        version: Of this program.
+        resumed: Whether a model was asked in this run before.
+    """
+
+    settings: Mapping[str, Any]
+    limits: Limits
+    hashes: Mapping[str, tuple[str | None, str | None]]
+    version: str
+    resumed: bool
+
+
+class ShardWorker:
+    """What Ray Data calls with the number of one shard after the other, on an event loop of its own.
+
+    Args:
+        desk: The handle of the desk.
+        errand: See `Errand`.
+    """
+
+    def __init__(self, desk: Any, errand: Errand) -> None:
+        self._desk = desk
+        self._errand = errand
+        self._name = uuid.uuid4().hex
+
+    async def __call__(self, batch: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+        """Make all rows of the shards in a batch; their numbers come back once all is in the run folder."""
+        for number in batch["shard"]:
+            made = asyncio.run_coroutine_threadsafe(self._work(int(number)), self._loop)
+            await asyncio.wrap_future(made)
+        yield batch
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        # Ray's own loop is asyncio's, on which a row takes a sixth more CPU.
+        loop = new_event_loop()
+        threading.Thread(target=loop.run_forever, name="rows", daemon=True).start()
+        return loop
+
+    async def _hand_in(self, parcel: Parcel) -> Any:
+        return await self._desk.hand_in.remote(parcel)
+
+    async def _renew(self, report: Report) -> Lease:
+        lease: Lease = await self._desk.renew.remote(report)
+        return lease
+
+    async def _work(self, number: int) -> None:
+        shard: Shard | None = await self._hand_in(Parcel(ASKED, number))
+        if shard is None:
+            # The run has ended.
+            return
+        try:
+            tally = await self._made(shard)
+        except EmovitError as error:
+            await self._outbox.flush()
+            await self._hand_in(Parcel(FAILED, Failure.of(error)))
+        except Exception:
+            await self._hand_in(Parcel(FAILED, traceback.format_exc()))
+        else:
+            await self._hand_in(Parcel(DONE, tally))
+
+    async def _made(self, shard: Shard) -> Tally:
+        told = self._told
+        asker = None
+        if told.model is not None:
+            backend = told.model.backend
+            if shard.answer_format is not None and isinstance(backend, HasAnswerFormats) and not backend.fell:
+                backend.go_on_with(shard.answer_format)
+            answers = ShardAnswers(shard.known, self._outbox)
+            asker = Asker(backend, told.model.admission, answers, told.model.price)
+
+        def keep(outcome: Sample | Rejection) -> None:
+            self._outbox.add(made_of(outcome))
+
+        samples = generate(
+            _records(shard),
+            types=told.settings.types,
+            renderer=told.renderer,
+            skip=shard.skip,
+            on_rejection=keep,
+            asker=asker,
+            corrections=told.settings.corrections,
+            tokens_per_row=told.settings.limits.tokens_per_row,
+            sight=told.sight,
+            checks=told.settings.checks,
+            patience=told.model.patience if told.model else None,
+        )
+        async with aclosing(samples) as rows:
+            async for sample in rows:
+                keep(sample)
+                await self._outbox.room()
+        await self._outbox.flush()
+        return Tally(asker.replayed, asker.estimated) if asker else Tally(0, 0)
+
+    @cached_property
+    def _outbox(self) -> Outbox:
+        return Outbox(self._hand_in)
+
+    @cached_property
+    def _told(self) -> _Told:
+        """Open what the run's settings name; within the loop, when the first shard is there."""
+        notes_to(self._note)
+        errand = self._errand
+        settings = read_settings(errand.settings, lambda key: f"as a worker was told: {key}")
+        renderer = renderer_of(settings)
+        backend = _backend_of(settings)
+        _refuse_other_files(errand, renderer, guided=backend is not None and backend.guided)
+        model = None
+        if backend is not None:
+            gate = LeasedAdmission(self._name, self._renew, errand.limits)
+            price = price_of(backend.model, settings.prices)
+            model = _Model(backend, gate, price, Patience(backend, resumed=errand.resumed))
+        return _Told(settings, renderer, sight_of(settings), model)
+
+    def _note(self, text: str) -> None:
+        with suppress(RuntimeError):
+            asyncio.run_coroutine_threadsafe(self._hand_in(Parcel(NOTE, text)), self._loop)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Who is asked, for all shards of a worker."""
+
+    backend: Backend
+    admission: LeasedAdmission
+    price: Price | None
+    patience: Patience
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a worker has opened."""
+
+    settings: RunSettings
+    renderer: PromptRenderer
+    sight: Sight | None
+    model: _Model | None
+
+
+def _records(shard: Shard) -> Iterator[ImageRecord]:
+    return map(ImageRecord.model_validate_json, shard.lines)
+
+
+def _backend_of(settings: RunSettings) -> Backend | None:
+    try:
+        return backend_of(settings)
+    except CredentialError as error:
+        raise CredentialError(
+            f"a worker finds {error.what}",
+            remedy="Workers have the environment in which `ray start` was called on their machine: export the key "
+            "there, and start Ray again.",
+        ) from error
+
+
+def _refuse_other_files(errand: Errand, renderer: PromptRenderer, *, guided: bool) -> None:
+    """Refuse to work with other templates or seed examples than the run's: its rows would not be alike.
+
+    Raises:
+        InputError: this machine has other ones.
+    """
+    for name, hashes in errand.hashes.items():
+        if hashes != (renderer.template_sha256(name, guided=guided), renderer.seeds_sha256(name)):
+            raise InputError(
+                f"a worker's machine has another template of {name}, or other seed examples",
+                remedy="Install the same version on all machines; folders of yours must lie at the same path on each.",
+            )

@@ -1,0 +1,215 @@
+"""`emogen generate --engine ray` on a cluster of two nodes: the rows, what deaths cost, the rate, and secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PLANTED, Emogen, Nodes
+
+from benchmarks.generation.run_files import committed, sample_counts
+
+pytestmark = pytest.mark.ray
+SHARDS = ("--engine", "ray", "--shard-records", 250)
+IN_FLIGHT = 64
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    return sorted(found, key=lambda row: row["record"]["id"])
+
+
+def same(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out when and how fast it was made."""
+    provenance = {
+        name: value for name, value in row["provenance"].items() if name not in ("created", "latency_s")
+    }
+    return {**row, "provenance": provenance}
+
+
+def wait_for(what: Callable[[], bool], limit_s: float = 90.0) -> None:
+    end_s = time.monotonic() + limit_s
+    while not what():
+        assert time.monotonic() < end_s, "it did not come to it"
+        time.sleep(0.05)
+
+
+def rows_in(out: Path) -> int:
+    path = out / "samples.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def workers() -> Iterator[int]:
+    """Yield the processes of all workers on this machine."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                name = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if name.startswith(b"ray::MapWorker(MapBatches(ShardWorker))"):
+                yield int(folder.name)
+
+
+def test_the_same_run_as_without_ray(
+    nodes: Nodes,
+    records: Callable[[int], Path],
+    server: Callable[..., Any],
+    emogen_process: Emogen,
+    tmp_path: Path,
+) -> None:
+    """Rows, manifest and journal of both engines are alike, and either goes on with what the other began."""
+    nodes.add()
+    with server(latency_ms=10.0) as running:
+        emogen_process.run(records(300), running.url, tmp_path / "local")
+        said = emogen_process.run(
+            records(300), running.url, tmp_path / "ray", *SHARDS, "--address", nodes.address, "--workers", 2
+        )
+        assert "kept 300: conversation 300" in said
+        assert running.stats()["paid_twice"] == 300
+        ours, theirs = (rows(tmp_path / name / "samples.jsonl") for name in ("ray", "local"))
+        assert [*map(same, ours)] == [*map(same, theirs)]
+        manifests = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("ray", "local")]
+        for manifest in manifests:
+            del manifest["created"]
+            del manifest["settings"]["out"]
+        assert manifests[0] == manifests[1]
+        assert len(committed(tmp_path / "ray")) == 300
+        before = running.stats()["answers_paid"]
+        emogen_process.run(records(500), running.url, tmp_path / "ray")
+        emogen_process.run(records(500), running.url, tmp_path / "local", *SHARDS, "--address", nodes.address)
+        emogen_process.run(
+            records(500), running.url, tmp_path / "ray", *SHARDS, "--address", nodes.address, "--overwrite"
+        )
+        assert "500 answers came from the journal, at no cost" in emogen_process.said()
+        assert running.stats()["answers_paid"] == before + 400
+        assert [*map(same, rows(tmp_path / "ray" / "samples.jsonl"))] == [
+            *map(same, rows(tmp_path / "local" / "samples.jsonl"))
+        ]
+
+
+def test_deaths_lose_nothing(
+    nodes: Nodes,
+    records: Callable[[int], Path],
+    server: Callable[..., Any],
+    emogen_process: Emogen,
+    tmp_path: Path,
+) -> None:
+    """A worker, a node and the run's own process are killed: each row once, nothing lost, little paid again."""
+    node = nodes.add()
+    out = tmp_path / "run"
+    told = (*SHARDS, "--address", nodes.address, "--workers", "2:3", "--in-flight", IN_FLIGHT)
+    with server(latency_ms=50.0, lifetime=400) as running:
+        process = emogen_process.start(records(20_000), running.url, out, *told)
+        wait_for(lambda: rows_in(out) > 2_000)
+        os.kill(next(workers()), signal.SIGKILL)
+        wait_for(lambda: rows_in(out) > 6_000)
+        nodes.kill(node)
+        wait_for(lambda: rows_in(out) > 10_000)
+        nodes.add()
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        answers, written = committed(out), sample_counts(out)
+        emogen_process.run(records(20_000), running.url, out, *told)
+        stats, after, counts = running.stats(), committed(out), sample_counts(out)
+    assert set(counts.values()) == {1}
+    assert len(counts) == 20_000
+    assert all(after[key] == answer for key, answer in answers.items())
+    assert all(name in counts for name in written)
+    # Three deaths; each loses at most what was in flight.
+    assert stats["paid_twice"] <= 3 * IN_FLIGHT
+    assert stats["peak_in_flight"] <= 2 * IN_FLIGHT
+
+
+def test_a_rate_holds_over_all_workers(
+    nodes: Nodes,
+    records: Callable[[int], Path],
+    server: Callable[..., Any],
+    emogen_process: Emogen,
+    tmp_path: Path,
+) -> None:
+    """A server that takes 200 requests a second refuses at most one in a hundred."""
+    nodes.add()
+    told = (*SHARDS, "--address", nodes.address, "--workers", 3)
+    with server(requests_per_minute=12_000, burst_s=1.0, latency_ms=20.0) as running:
+        emogen_process.run(records(4_000), running.url, tmp_path / "run", *told)
+        stats = running.stats()
+    assert stats["answers_paid"] == 4_000
+    assert stats["refused_429"] <= 40
+    assert stats["span_s"] < 1.25 * 4_000 / 200
+
+
+def test_ctrl_c_ends_cleanly(
+    nodes: Nodes,
+    records: Callable[[int], Path],
+    server: Callable[..., Any],
+    emogen_process: Emogen,
+    tmp_path: Path,
+) -> None:
+    """It says how to go on, prints nothing of Ray's, and leaves no worker."""
+    nodes.add()
+    out = tmp_path / "run"
+    with server() as running:
+        process = emogen_process.start(
+            records(20_000), running.url, out, *SHARDS, "--address", nodes.address, "--workers", 2
+        )
+        wait_for(lambda: rows_in(out) > 500)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        said = emogen_process.said()
+        assert said.endswith(
+            f"interrupted; {out} keeps what is done, and the same command goes on from there.\n"
+        )
+        assert "Traceback" not in said
+        assert "ray" not in said.lower().replace(str(tmp_path).lower(), "")
+        wait_for(lambda: not any(workers()), 20)
+        assert json.loads((out / "run.json").read_text())["state"] == "stopped"
+        stats = running.stats()
+        assert stats["answers_paid"] - len(committed(out)) <= IN_FLIGHT
+
+
+def test_no_key_leaves_the_environment(
+    nodes: Nodes,
+    records: Callable[[int], Path],
+    server: Callable[..., Any],
+    emogen_process: Emogen,
+    tmp_path: Path,
+) -> None:
+    """Neither Ray's files nor the run folder hold it, and it is in nobody's arguments."""
+    nodes.add()
+    out = tmp_path / "run"
+    with server(latency_ms=10.0) as running:
+        emogen_process.run(records(50), running.url, out, *SHARDS, "--address", nodes.address)
+    places = [path for folder in (out, Path("/tmp/ray/session_latest/logs")) for path in folder.rglob("*")]
+    assert len(places) > 10
+    for path in places:
+        if path.is_file():
+            assert PLANTED.encode() not in path.read_bytes(), path
+
+
+def test_money_is_a_hard_stop(
+    nodes: Nodes,
+    records: Callable[[int], Path],
+    server: Callable[..., Any],
+    emogen_process: Emogen,
+    tmp_path: Path,
+) -> None:
+    """All workers together spend no more than is allowed; with more, the same command goes on."""
+    nodes.add()
+    prices, out = tmp_path / "prices.toml", tmp_path / "run"
+    prices.write_text('as_of = 2026-01-01\n[per_million]\n"stub" = [0.0, 1000.0]\n')
+    told = (*SHARDS, "--address", nodes.address, "--workers", 2, "--prices", prices)
+    with server(latency_ms=20.0) as running:
+        said = emogen_process.run(records(2_000), running.url, out, *told, "--max-cost", 60, code=1)
+        assert "--max-cost" in said
+        with sqlite3.connect(out / "journal.sqlite") as journal:
+            (spent,) = journal.execute("SELECT total(cost) FROM answers").fetchone()
+        assert 40 < spent <= 60
+        assert rows_in(out) == running.stats()["answers_paid"]
