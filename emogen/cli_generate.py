@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["generate"]
 
 FILES: Final = ("samples.jsonl", "rejections.jsonl", "run.json")
-GC_AFTER_ALLOCATIONS: Final = 20_000
 Fill = Callable[["_Filling"], None]
 
 
@@ -107,7 +106,6 @@ def _run(settings: RunSettings, file: RunFile | None, fill: Fill, *, overwrite: 
         try:
             # What was imported stays: there is no use in searching it for garbage, row after row.
             gc.freeze()
-            gc.set_threshold(GC_AFTER_ALLOCATIONS)
             dataset = dataset_of(settings)
             fill(_Filling(settings, folder, renderer, dataset, asker, journal))
         except KeyboardInterrupt:

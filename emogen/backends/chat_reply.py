@@ -22,10 +22,9 @@ __all__ = ["HttpReply", "failure", "is_filtered", "message_of", "rate_headers", 
 # No count of tokens: what is above it is nonsense, and more than files and sums hold.
 MOST_TOKENS: Final = 2**40
 # As OpenAI, Azure, OpenRouter, Anthropic, DeepSeek and Alibaba say it.
-_FILTERED: Final = re.compile(
-    rb"content[_ ]filter|content[_ ]?policy|content management policy|ResponsibleAIPolicy|\"flagged_input\""
-    rb"|flagged as potentially violating|input was flagged|data_inspection_failed|Content Exists Risk",
-    re.IGNORECASE,
+_FILTERED: Final = (
+    rb"(?i)content[_ ]filter|content[_ ]?policy|content management policy|ResponsibleAIPolicy|\"flagged_input\""
+    rb"|flagged as potentially violating|input was flagged|data_inspection_failed|Content Exists Risk"
 )
 
 
@@ -182,7 +181,7 @@ def message_of(raw: bytes) -> str:
 
 def is_filtered(raw: bytes) -> bool:
     """Whether the refusal is about what this one prompt says: another may well be answered."""
-    return bool(_FILTERED.search(raw))
+    return bool(re.search(_FILTERED, raw))
 
 
 def _is_out_of_credit(raw: bytes) -> bool:

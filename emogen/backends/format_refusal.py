@@ -27,31 +27,28 @@ _GRAMMAR: Final = r"\bgrammars?\b|\bsamplers?\b"
 _RESPONSE_FORMAT: Final = (
     r"response[_ ]format|json[_ ](?:schema|object|mode)|structured[_ -]outputs?|\bguided[_ ]"
 )
-_NAMES: Final[dict[AnswerFormat, re.Pattern[str]]] = {
-    "json_schema": re.compile(rf"{_RESPONSE_FORMAT}|{_GRAMMAR}", re.IGNORECASE),
-    "function_call": re.compile(
-        rf"\btools?\b|\btool[_ -](?:choice|use|calls?|calling)|\bfunctions?\b|{_GRAMMAR}", re.IGNORECASE
-    ),
-    "json_object": re.compile(rf"{_RESPONSE_FORMAT}|{_GRAMMAR}", re.IGNORECASE),
+# Texts, which are compiled when they are first needed: few runs ever meet a refusal.
+_NAMES: Final[dict[AnswerFormat, str]] = {
+    "json_schema": rf"(?i){_RESPONSE_FORMAT}|{_GRAMMAR}",
+    "function_call": rf"(?i)\btools?\b|\btool[_ -](?:choice|use|calls?|calling)|\bfunctions?\b|{_GRAMMAR}",
+    "json_object": rf"(?i){_RESPONSE_FORMAT}|{_GRAMMAR}",
 }
-_REFUSES: Final = re.compile(
-    r"(?:\bnot\b|n't|\bcannot\b).{0,40}(?:support|permit|allow|implement|enable|available|valid|accept|recogni[sz]e)"
+_REFUSES: Final = (
+    r"(?i)(?:\bnot\b|n't|\bcannot\b).{0,40}(?:support|permit|allow|implement|enable|available|valid|accept|recogni[sz]e)"
     r"|\bun(?:supported|recogni[sz]ed|known|available|expected|able)\b|\binvalid\b"
     r"|\bmust (?:\w+ )?(?:be|contain|have)\b|\brequires?\b|\bforbidden\b|\bonly\b|no endpoints found"
-    r"|one of the following|fail(?:ed|ure)? to (?:parse|init)",
-    re.IGNORECASE,
+    r"|one of the following|fail(?:ed|ure)? to (?:parse|init)"
 )
 # What speaks of formats without refusing one: this answer failed, this prompt is too long, this text is not wanted.
-_OTHER: Final = re.compile(
-    r"failed[_ ]generation|json_validate_failed|tool_use_failed|does not match the expected schema"
+_OTHER: Final = (
+    r"(?i)failed[_ ]generation|json_validate_failed|tool_use_failed|does not match the expected schema"
     r"|fail(?:ed|ure)? to parse (?:tool|function|input|output)|arguments as json"
     r"|context[_ ](?:length|window|size)|maximum context|too (?:long|many tokens)"
-    r"|content[_ ](?:filter|policy|management)",
-    re.IGNORECASE,
+    r"|content[_ ](?:filter|policy|management)"
 )
-_ADDRESS: Final = re.compile(r"https?://\S+")
+_ADDRESS: Final = r"https?://\S+"
 # Validators repeat the whole request behind what is wrong with it.
-_ECHO: Final = re.compile(r"[\"']?\b(?:input|input_value|ctx|body)\b[\"']?\s*[:=]\s*[\[{\"'].*", re.DOTALL)
+_ECHO: Final = r"(?s)[\"']?\b(?:input|input_value|ctx|body)\b[\"']?\s*[:=]\s*[\[{\"'].*"
 
 
 def format_refusal(reply: HttpReply, asked: AnswerFormat, model: str) -> str | None:
@@ -64,9 +61,10 @@ def format_refusal(reply: HttpReply, asked: AnswerFormat, model: str) -> str | N
     """
     if reply.status not in STATUSES or asked not in _NAMES:
         return None
-    said = _ADDRESS.sub(" ", " ".join(_sentences(reply.body)))[:READ_CHARS]
+    said = re.sub(_ADDRESS, " ", " ".join(_sentences(reply.body)))[:READ_CHARS]
     plain = re.sub(rf"(?<![\w-]){re.escape(model)}(?![\w-])", " ", said)
-    if _OTHER.search(plain) or not _NAMES[asked].search(plain) or not _REFUSES.search(plain):
+    refuses = re.search(_NAMES[asked], plain) and re.search(_REFUSES, plain)
+    if not refuses or re.search(_OTHER, plain):
         return None
     return f"HTTP {reply.status}: {message_of(reply.body)}"
 
@@ -78,7 +76,7 @@ def _sentences(raw: bytes) -> Iterator[str]:
     except orjson.JSONDecodeError:
         reply = raw[:READ_CHARS].decode("utf-8", "replace")
     for sentence in _strings(reply, 6):
-        yield _ECHO.sub("", sentence)
+        yield re.sub(_ECHO, "", sentence)
 
 
 def _strings(value: Any, depth: int) -> Iterator[str]:

@@ -22,7 +22,7 @@ _DENIAL: Final = (
     r"(?:\b(?:not?|never|without|lacks?|nothing of)|n['’]t)"
     r" (?:(?:a|an|any|the|feeling|sense|evoke\w*|convey\w*|of) ){{0,4}}{label}(?!\w)"
 )
-_NEGATION: Final = re.compile(
+_NEGATION: Final = (
     r"\b(?:no|not|never|nothing|nobody|none|nor|neither|without|hardly|rather than|instead of|far from|cannot"
     r"|could|would|lacks?|free (?:of|from))\b|n['’]t\b"
 )
@@ -65,6 +65,6 @@ def _claim(text: str, label: str) -> str | None:
     """Return the words that claim `label`, unless something before them in the sentence takes it back."""
     for found in _pattern(_CLAIM, label).finditer(text):
         sentence = re.split(r"[.!?;\n]", text[max(0, found.start() - 200) : found.start()])[-1]
-        if not _NEGATION.search(sentence):
+        if not re.search(_NEGATION, sentence):
             return found.group()
     return None

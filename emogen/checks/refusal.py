@@ -14,7 +14,7 @@ __all__ = ["check", "refusal_in"]
 
 _UNABLE: Final = r"i(?: can(?:no|['’])t|(?:['’]m| am| was) (?:unable|not able) to)"
 # "I cannot see any vehicle" is a definite answer, "I cannot see the image" is none.
-_REFUSAL: Final = re.compile(
+_REFUSAL: Final = (
     r"\b(?:i(?:['’]?m| am) (?:sorry|afraid),? (?:but )?(?:that )?i(?:['’]m| am| can| do|['’]ll)"
     rf"|{_UNABLE} (?:assist|help(?! (?:but|it))|answer|comply|provide|determine|generate|fulfil)"
     rf"|{_UNABLE} identify(?! (?:any|other|another|more))"
@@ -49,5 +49,5 @@ def check(answer: Answer, settings: Refusal) -> Iterator[Fault]:
 
 def refusal_in(lower: str) -> str | None:
     """Return the words of a text, given in lower case, by which a model declines."""
-    found = _REFUSAL.search(lower)
+    found = re.search(_REFUSAL, lower)
     return found.group() if found else None

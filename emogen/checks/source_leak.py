@@ -11,7 +11,7 @@ from emogen.checks.settings import SourceLeak
 
 __all__ = ["check"]
 
-_LEAK: Final = re.compile(
+_LEAK: Final = (
     r"\b(?:the|this|given|provided|your) (?:caption|captions|attribute|attributes|metadata|annotation|annotations)\b"
     r"|\battributes? (?:list|provided|given|mention\w*|indicate\w*|say\w*|show\w*)"
     r"|\bcaption (?:says|states|mentions|describes|indicates|reads)"
@@ -45,6 +45,6 @@ def check(answer: Answer, settings: SourceLeak) -> Iterator[Fault]:
         return
     for turn in answer.said:
         for part, lower in (("question", turn.question.lower), ("answer", turn.answer.lower)):
-            found = _LEAK.search(lower)
+            found = re.search(_LEAK, lower)
             if found:
                 yield Fault(f"{part} says {found.group()!r}", turn)

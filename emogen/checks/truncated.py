@@ -14,7 +14,7 @@ from emogen.schemas import TurnKind
 __all__ = ["check"]
 
 _INSIDE: Final = ",;:–—-/&+([{<“‘«„"
-_LIST_ITEM: Final = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s")
+_LIST_ITEM: Final = r"\s*(?:[-*•]|\d{1,2}[.)])\s"
 # What a phrase without a full stop does not end in.
 _UNFINISHED: Final = frozenset(
     """
@@ -46,4 +46,4 @@ def _is_cut(kind: TurnKind, text: str, phrase_words: int) -> bool:
     if kind == "basic" and len(words) <= phrase_words and words[-1].lower() not in _UNFINISHED:
         return False
     # The items of a list end without a full stop.
-    return not _LIST_ITEM.match(text.split("\n")[-1])
+    return not re.match(_LIST_ITEM, text.split("\n")[-1])

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 __all__ = ["Pair", "read_pairs"]
 
 _MARKS = " \t\xa0\ufeff\u200b>#*_`-–—•·"
-_NUMBERING = re.compile(r"\(?\d{1,2}[.):](?=[\s*_`]|[A-Z])")
+# The patterns are texts, which are compiled when they are first needed: most answers are JSON.
+_NUMBERING = r"\(?\d{1,2}[.):](?=[\s*_`]|[A-Z])"
 # Only the beginning of a line can be a label.
 _LABEL_CHARS = 120
 
@@ -33,29 +34,28 @@ _DASH = r"[*_`]{0,3}\s{0,3}[–—-]\s"
 # Without a colon, a label is believed only before a capital or a quote: "Answer the door" is a sentence.
 _BARE = r"[*_`]{0,3}\s{1,3}(?=(?-i:[A-Z])|[\"'“‘«„])"
 
-_LABEL = re.compile(
-    rf"(?:(?:{_KIND}[\s\d:–—-]{{1,6}})?(?P<word>questions?|answers?|responses?)(?:\s(?:interaction|pair))?{_SUFFIX}"
+_LABEL = (
+    rf"(?i)(?:(?:{_KIND}[\s\d:–—-]{{1,6}})?(?P<word>questions?|answers?|responses?)(?:\s(?:interaction|pair))?{_SUFFIX}"
     rf"|(?P<letter>[QA])(?:\s?{_NUMBER}|\s?[(\[](?P<aside>[^()\[\]]{{1,30}})[)\]])?)"
-    rf"(?:(?P<colon>{_COLON})|(?P<alone>[\s*_`]{{0,6}}$)|{_DASH}|{_BARE})",
-    re.IGNORECASE,
+    rf"(?:(?P<colon>{_COLON})|(?P<alone>[\s*_`]{{0,6}}$)|{_DASH}|{_BARE})"
 )
 # "Q1 What", "A1) The", "Q. What": a letter without a colon needs a number or a stop that touches it.
-_LETTER = re.compile(r"(?P<letter>[QA])(?:\d{1,2}(?:[.)]\s|\s{0,2}[–—-]\s|\s)|[.)]\s)")
-_HEADING = re.compile(
-    rf"(?:{_KIND}|categorical|conversation|conversational)"
+_LETTER = r"(?P<letter>[QA])(?:\d{1,2}(?:[.)]\s|\s{0,2}[–—-]\s|\s)|[.)]\s)"
+_HEADING = (
+    rf"(?i)(?:{_KIND}|categorical|conversation|conversational)"
     r"(?:\s{1,3}(?:interaction|conversation|dialogue|exchange|reasoning|pair|turn|part|q\s?&\s?a"
     r"|question[\s-]and[\s-]answer)s?){0,2}"
-    rf"(?:\s{{0,3}}{_NUMBER})?",
-    re.IGNORECASE,
+    rf"(?:\s{{0,3}}{_NUMBER})?"
 )
-_INLINE_ANSWER = re.compile(
-    r"\s[*_`]{0,3}(?:Answer|ANSWER|Response)(?:\s?\d{1,2})?[*_`]{0,3}\s?[:：]|(?<=[.?!\"'”’)*])\s[*_`]{0,3}A\d{0,2}[:：]"
+_INLINE_ANSWER = (
+    r"\s[*_`]{0,3}(?:Answer|ANSWER|Response)(?:\s?\d{1,2})?[*_`]{0,3}\s?[:：]"
+    r"|(?<=[.?!\"'”’)*])\s[*_`]{0,3}A\d{0,2}[:：]"
 )
-_INLINE_QUESTION = re.compile(
+_INLINE_QUESTION = (
     r"(?<=[.?!\"'”’)*])\s[*_`]{0,3}(?:(?:Complex|Advanced|Basic)\s)?(?:Question|QUESTION|Q)(?:\s?\d{1,2})?"
     r"[*_`]{0,3}\s?[:：]"
 )
-_BOLD = re.compile(r"\*\*([^*\n]+)\*\*|(?<!\w)__([^_\n]+)__(?!\w)")
+_BOLD = r"\*\*([^*\n]+)\*\*|(?<!\w)__([^_\n]+)__(?!\w)"
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“”", "`": "`", "「": "」"}
 
 
@@ -126,7 +126,7 @@ def _lines(text: str) -> Iterator[str]:
 def _apart(line: str) -> Iterator[str]:
     while label := _label(line):
         inline = _INLINE_ANSWER if label.is_question else _INLINE_QUESTION
-        found = inline.search(line, len(line) - len(label.rest))
+        found = re.compile(inline).search(line, len(line) - len(label.rest))
         if not found:
             break
         yield line[: found.start()]
@@ -136,18 +136,18 @@ def _apart(line: str) -> Iterator[str]:
 
 def _undecorated(line: str) -> str:
     bare = line.lstrip(_MARKS)
-    numbering = _NUMBERING.match(bare)
+    numbering = re.match(_NUMBERING, bare)
     return bare[numbering.end() :].lstrip(_MARKS) if numbering else bare
 
 
 def _label(line: str) -> _Label | None:
     bare = _undecorated(line)
     head = bare[:_LABEL_CHARS]
-    found = _LABEL.match(head)
+    found = re.match(_LABEL, head)
     if found and found["letter"] and not found["colon"]:
         found = None
     if found is None:
-        lettered = _LETTER.match(head)
+        lettered = re.match(_LETTER, head)
         return _Label(lettered["letter"] == "Q", False, False, bare[lettered.end() :]) if lettered else None
     rest = bare[found.end() :]
     if found["colon"] and not found["closing"]:
@@ -173,7 +173,7 @@ def _without_closing(rest: str, decoration: str) -> str:
 def _heading(line: str) -> str | None:
     """Return the kind that a heading such as "### Advanced Interaction" announces ("" for none of ours)."""
     bare = _undecorated(line).rstrip(" \t*_`:：")
-    found = _HEADING.fullmatch(bare) if len(bare) <= _LABEL_CHARS else None
+    found = re.fullmatch(_HEADING, bare) if len(bare) <= _LABEL_CHARS else None
     return (found["kind"] or "").lower() if found else None
 
 
@@ -184,7 +184,7 @@ def _close(pair: _Open) -> Pair | None:
 
 def _clean(lines: list[str]) -> str:
     text = "\n".join(line.rstrip() for line in lines)
-    text = _BOLD.sub(lambda found: found[1] or found[2], text)
+    text = re.sub(_BOLD, lambda found: found[1] or found[2], text)
     text = re.sub(r"\n{3,}", "\n\n", text).strip().removeprefix("**").removesuffix("**").strip()
     if len(text) > 2 and text[0] == text[-1] == "*" and "*" not in text[1:-1]:
         text = text[1:-1].strip()
