@@ -88,7 +88,7 @@ def check(
                 )
     if copy.wrong:
         raise CheckFailedError(
-            f"{len(copy.wrong):,} things are wrong with this copy",
+            f"{len(copy.wrong):,} {'thing is' if len(copy.wrong) == 1 else 'things are'} wrong with this copy",
             where=folder,
             remedy="Mend them, or compare its results with nobody's.",
         )

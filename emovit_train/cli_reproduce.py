@@ -138,7 +138,7 @@ def reproduce(
         say(f"saved {out / place}", err=True)
     if not results.is_whole:
         raise UnfinishedError(
-            f"{len(results.missing)} things are missing",
+            f"{len(results.missing)} {'thing is' if len(results.missing) == 1 else 'things are'} missing",
             where=out / place,
             remedy="Give them, and run the same command again: it does only what is left.",
         )

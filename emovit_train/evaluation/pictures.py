@@ -81,6 +81,8 @@ def draw_bars(bars: Sequence[Bar], picture: Path, *, title: str, measure: str) -
         if printed:
             axes.scatter(*zip(*printed, strict=True), marker="_", s=90, color="black", zorder=3)
     axes.set_xticks(range(len(places)), places, rotation=20 if len(places) > 3 else 0, ha="center")
+    # Where all is 0, an axis of its own choice would begin below.
+    axes.set_ylim(bottom=0, top=None if any(bar.value or bar.printed for bar in bars) else 1)
     axes.set_ylabel(measure)
     axes.set_title(title, fontsize=10)
     axes.grid(axis="y", alpha=0.3)

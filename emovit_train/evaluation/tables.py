@@ -40,6 +40,6 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        value = ", ".join(map(str, value))
+        return ", ".join(map(_cell, value))
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")

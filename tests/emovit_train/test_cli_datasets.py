@@ -50,6 +50,17 @@ def test_check_passes_what_is_sound(tmp_path: Path) -> None:
     assert "not an image" in done.output
 
 
+def test_dead_links_explain_no_lost_label(tmp_path: Path) -> None:
+    """FI may be short of images, which is a note; a copy in which an emotion has none left is a broken one."""
+    root = layouts.fi_flat(tmp_path / "fi")
+    assert "8 images instead of 23,308" in call("check", root).output
+    next((root / "emotion_dataset_images").glob("awe_*")).unlink()
+    done = CliRunner().invoke(app, ["datasets", "check", str(root)])
+    assert isinstance(done.exception, CheckFailedError)
+    assert "wrong      awe: no image at all" in done.output
+    assert "1 thing is wrong" in str(done.exception)
+
+
 def test_ids_of_a_split(tmp_path: Path) -> None:
     """The list that results are about, and an error where it is empty."""
     root = layouts.emotionroi(tmp_path / "copy")

@@ -85,6 +85,7 @@ def check_dataset(dataset: DataSet, *, decode: bool = False) -> Copy:
     differences = _differences(dataset, items)
     if dataset.known.dwindles:
         remarks += [*differences, dataset.known.dwindles]
+        wrong += _more_than_dead_links(dataset, items)
     else:
         wrong += differences
     if decode:
@@ -118,6 +119,15 @@ def _differences(dataset: DataSet, items: list[Item]) -> list[str]:
             for label, number in known.by_label.items()
             if found[label] != number
         ]
+    return lines
+
+
+def _more_than_dead_links(dataset: DataSet, items: list[Item]) -> list[str]:
+    """Return what no dead link explains: labels that lost every image, and images that its authors never had."""
+    found = Counter(item.label for item in items)
+    lines = [f"{label}: no image at all" for label in dataset.tasks[dataset.task] if not found[label]]
+    if dataset.known.images is not None and len(items) > dataset.known.images:
+        lines.append(f"{len(items):,} images, more than the {dataset.known.images:,} that there are")
     return lines
 
 

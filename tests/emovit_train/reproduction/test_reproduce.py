@@ -179,7 +179,7 @@ def test_captions_are_put_to_the_vote(tmp_path: Path, run_folder: Path) -> None:
     votes = Path(told.pop(place).partition("=")[2])
     told.pop(place - 1)
     told += ["--train", "max_steps=1", "--train", "epochs=1", "--limit", "2", "--split", "all", "--out", out]
-    with pytest.raises(UnfinishedError, match="1 things"):
+    with pytest.raises(UnfinishedError, match="1 thing is missing"):
         run("humour", *told)
     assert (out / "humour" / "emovit" / "ballot.html").is_file()
     key = json.loads((out / "humour" / "emovit" / "key.json").read_text())
