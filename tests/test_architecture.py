@@ -37,6 +37,7 @@ PICTURE = [
     {"sources", "perception", "backends", "checks", "store", "exporters"},
     {"instructions", "reviews"},
     {"prompts", "admission", "journal", "prices", "estimates", "marks", "selection", "stored"},
+    {"chat_templates"},
     {"guides", "own_files", "sight", "capacity", "allowance"},
     {"image_file", "seeds", "hub_model", "machine"},
     {"resources", "registry", "terminal"},
