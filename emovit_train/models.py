@@ -130,5 +130,11 @@ def resolve_model(name: str, arch: str = "auto") -> tuple[str, str | None]:
             where="--model",
             remedy=f"Name its folder, as in --model path/to/{FOLDER_KINDS[name]}, or its name on the Hub.",
         )
-    MODELS.get(name)
+    if name not in MODELS:
+        named = [kind for kind in MODELS.names() if kind not in FOLDER_KINDS]
+        error = UnknownNameError("model or folder", name, named, where="--model")
+        error.remedy = (
+            f"{error.remedy} A checkpoint is named by its folder, or as owner/name of the Hugging Face Hub."
+        )
+        raise error
     return name, None

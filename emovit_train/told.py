@@ -108,7 +108,7 @@ def _input_error(first: ErrorDetails, place: Callable[[str], str]) -> InputError
         return UnknownNameError("setting", name, TrainSettings.model_fields, where=place(name))
     if first["type"] == "literal_error":
         known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
-        return UnknownNameError(name.replace("_", " "), str(first["input"]), known, where=place(name))
+        return UnknownNameError(f"value of {option_of(name)}", str(first["input"]), known, where=place(name))
     return InputError(
         f"{shorten(first['msg'])}, got {shorten(first['input'])!r}", where=place(name), remedy=REMEDY
     )

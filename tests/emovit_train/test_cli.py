@@ -94,6 +94,8 @@ def test_unknown_model(run_folder: Path, tmp_path: Path) -> None:
     error = error_of("train", run_folder, "--out", tmp_path / "out", "--model", "nanno")
     assert isinstance(error, UnknownNameError)
     assert "Did you mean 'nano'" in str(error)
+    absent = error_of("train", run_folder, "--out", tmp_path / "out", "--model", "instructblip-vicuna-7b")
+    assert "Known: nano. A checkpoint is named by its folder" in str(absent)
 
 
 def test_missing_model_folder(run_folder: Path, tmp_path: Path) -> None:
