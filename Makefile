@@ -7,6 +7,7 @@
 #   make ray                 the extra ray, and the tests on a cluster of two nodes on this machine
 #   make lavis               LAVIS 1.0.2 in an environment of its own (2.3 GB): it reads our exports, and trains
 #   make bench-generation    measure `emogen generate` beside bare aiohttp, and write the result files
+#   make bench-scale         measure `emogen generate --engine ray` beside one process, and write the result files
 #   make bench-sources       measure reading and selecting at the size of EmoSet-118K, and write the result files
 #   make bench-exports       measure the export of half a million samples, and write the result files
 #   make bench-report        measure a report on half a million samples, and write the result files
@@ -39,10 +40,10 @@ LAVIS_APART = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("p
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow ray lavis check format readme readme-check docs commands bench-generation bench-sources bench-exports bench-report bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
+.PHONY: help demo test test-slow ray lavis check format readme readme-check docs commands bench-generation bench-scale bench-sources bench-exports bench-report bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
 
 help:
-	@sed -n '3,26s/^# \{0,1\}//p' Makefile
+	@sed -n '3,27s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -97,6 +98,10 @@ lavis: $(READY)
 
 bench-generation: $(READY)
 	$(BIN)/python -m benchmarks.generation.measure all
+
+bench-scale: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
+	$(BIN)/python -m benchmarks.scale.measure
 
 bench-sources: $(READY)
 	$(BIN)/python -m benchmarks.sources.measure

@@ -21,6 +21,7 @@ from emogen.cli_data import (
     show_labelling,
     show_problems,
 )
+from emogen.cli_engine import Address, EngineName, Gpus, ShardRecords, Workers, pool_of
 from emogen.errors import CheckFailedError
 from emogen.terminal import AsJson, progress, say, show_json
 
@@ -108,6 +109,11 @@ def describe(
     max_cost: Annotated[float | None, option("max_cost")] = None,
     prices: Annotated[Path | None, option("prices")] = None,
     image_side: Annotated[int | None, option("image_side")] = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    workers: Workers = None,
+    shard_records: ShardRecords = None,
+    gpus: Gpus = None,
     as_json: AsJson = False,
 ) -> None:
     """Describe images: measure, caption and tag them, join your notes.
@@ -115,11 +121,13 @@ def describe(
     Writes a records file. What the data say already stays, and each value's origin is noted. Interrupted, the same
     command goes on.
     """
+    from emogen.describing.looking_away import Away
     from emogen.describing.plan import Plan, read_attributes, read_thresholds
     from emogen.describing.run import describe as describe_dataset
     from emogen.opening import dataset_of
     from emogen.recording import refuse_place
 
+    pool = pool_of(engine, address, workers, shard_records, gpus)
     settings = settings_of(
         {"records": data, "source": source, "labels": labels, "limit": limit, "prices": prices},
         data={"metadata": metadata, "captions": captions},
@@ -148,7 +156,8 @@ def describe(
     )
     dataset = dataset_of(settings)
     refuse_place(dataset, out)
-    outcome = describe_dataset(dataset, out, plan, progress)
+    away = Away(pool, address) if pool else None
+    outcome = describe_dataset(dataset, out, plan, progress, away)
     show_captions(dataset)
     rows = outcome.report.written + outcome.report.problems.left_out
     written = f" → {out}" if outcome.report.written else ""

@@ -45,7 +45,11 @@ ShardRecords = Annotated[
 ]
 Gpus = Annotated[
     float | None,
-    typer.Option("--gpus", min=0.0, help="With --engine ray: how many GPUs each worker gets, as 1 or 0.5."),
+    typer.Option(
+        "--gpus",
+        min=0.0,
+        help="With --engine ray: how many GPUs each worker gets, as 1 or 0.5. Default: 1, where there are any.",
+    ),
 ]
 
 
@@ -77,4 +81,4 @@ def pool_of(
     from emogen.on_ray.pool import SHARD_RECORDS, Pool, read_workers
 
     least, most = read_workers(workers) if workers else (None, None)
-    return Pool(least, most, shard_records or SHARD_RECORDS, gpus or 0.0)
+    return Pool(least, most, shard_records or SHARD_RECORDS, gpus)

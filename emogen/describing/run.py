@@ -13,12 +13,13 @@ from emogen.backends import Backend, open_backend, refuse_blind
 from emogen.dataset import Dataset
 from emogen.describing.asking_models import Interview
 from emogen.describing.calibrating import Show, maps_of
+from emogen.describing.looking_away import Away, look_on_ray
 from emogen.describing.plan import Plan, fields_by_model, stages_of
 from emogen.describing.work_folder import ANSWERS, CALIBRATION, FOUND, WorkFolder, work_folder
 from emogen.errors import InputError
 from emogen.opening import backend_options, limits_of
 from emogen.perception import Stage
-from emogen.perception.describe import Description, completed
+from emogen.perception.describe import Description, Findings, completed
 from emogen.perception.quantile_map import QuantileMaps
 from emogen.perception.work import FoundFile
 from emogen.recording import Report, write_records
@@ -52,7 +53,7 @@ def map_file(out: Path) -> Path:
     return out.with_name(f"{out.stem}.calibration.json")
 
 
-def describe(dataset: Dataset, out: Path, plan: Plan, show: Show) -> Outcome:
+def describe(dataset: Dataset, out: Path, plan: Plan, show: Show, away: Away | None = None) -> Outcome:
     """Write the records of a data set, completed from their images; see `docs/perception.md`.
 
     Args:
@@ -60,6 +61,7 @@ def describe(dataset: Dataset, out: Path, plan: Plan, show: Show) -> Outcome:
         out: The records file, which appears whole or not at all.
         plan: By what and whom.
         show: Opens progress bars.
+        away: The cluster whose workers look at the images; None looks at them here.
 
     Raises:
         EmovitError: something that is needed is not there, or no request to a model can succeed. What is found
@@ -67,14 +69,14 @@ def describe(dataset: Dataset, out: Path, plan: Plan, show: Show) -> Outcome:
         KeyboardInterrupt: with what is kept and what to do.
     """
     backends = _backends(plan)
-    stages = stages_of(plan)
+    stages = stages_of(plan) if away is None else []
     with work_folder(out) as folder:
         try:
             maps = maps_of(plan.calibrate, folder.path / CALIBRATION, show) if plan.calibrate else None
             if maps and not (plan.calibrate or "").endswith(".json"):
                 maps.save(map_file(out))
             with FoundFile(folder.path / FOUND) as found:
-                description = _Description(plan, folder, found, stages, backends, maps, show)
+                description = _Description(plan, folder, found, stages, backends, maps, show, away)
                 report = write_records(dataset, out, complete=description.complete)
         except KeyboardInterrupt:
             said = f"interrupted; {folder.path} keeps what is done, and the same command goes on from there."
@@ -108,17 +110,17 @@ class _Description:
     backends: dict[Backend, tuple[str, ...]]
     maps: QuantileMaps | None
     show: Show
+    away: Away | None = None
     interviews: list[Interview] = field(default_factory=list)
 
     def complete(
         self, records: Iterator[ImageRecord], folder: Path, on_problem: OnProblem
     ) -> Iterator[ImageRecord]:
         """Yield the records completed; those with an unreadable image are told and left out."""
-        local = Description(folder, self.stages, self.found, self.maps, self.plan.batch_size)
         images = self.plan.settings.images
         with _Spool(self.work.path) as spool:
             count = spool.fill(records)
-            unreadable = self._look(local, spool, count)
+            local, unreadable = self._look(folder, spool, count)
             for backend, fields in self.backends.items():
                 sight = Sight(folder, longest_side=images.image_side, jpeg_quality=images.image_quality)
                 interview = Interview(backend, fields, folder, sight, self.found, self.plan.caption_prompt)
@@ -128,17 +130,22 @@ class _Description:
             for record in spool:
                 yield from self._completed(local, record, unreadable.get(record.id), on_problem)
 
-    def _look(self, local: Description, spool: _Spool, count: int) -> dict[str, InputError]:
+    def _look(self, folder: Path, spool: _Spool, count: int) -> tuple[Findings, dict[str, InputError]]:
+        """Look at all images, here or by Ray's workers; return what was found, and what cannot be read."""
         unreadable: dict[str, InputError] = {}
         with self.show("describing", count) as advance:
 
-            def done(record: ImageRecord, error: InputError | None) -> None:
+            def done(record_id: str, error: InputError | None) -> None:
                 if error is not None:
-                    unreadable[record.id] = error
-                advance(note=record.id)
+                    unreadable[record_id] = error
+                advance(note=record_id)
 
-            local.look(spool, done)
-        return unreadable
+            if self.away is not None:
+                stages = look_on_ray(self.away, self.plan, folder, spool, self.found, done)
+                return Findings(folder, stages, self.found, self.maps), unreadable
+            local = Description(folder, self.stages, self.found, self.maps, self.plan.batch_size)
+            local.look(spool, lambda record, error: done(record.id, error))
+            return local, unreadable
 
     def _ask(
         self, interview: Interview, backend: Backend, records: Iterator[ImageRecord], count: int
@@ -162,7 +169,7 @@ class _Description:
             event_loop.run(ask(advance))
 
     def _completed(
-        self, local: Description, record: ImageRecord, error: InputError | None, on_problem: OnProblem
+        self, local: Findings, record: ImageRecord, error: InputError | None, on_problem: OnProblem
     ) -> Iterator[ImageRecord]:
         described = local.describe(record)
         error = error or described.error

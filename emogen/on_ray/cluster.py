@@ -12,10 +12,12 @@ from typing import Any, Final
 from emogen.errors import EmovitError, InputError, shorten
 from emogen.registry import require
 
-__all__ = ["connected"]
+__all__ = ["QUIET", "connected"]
 
 # Of a cluster of this machine alone: what goes through it are parcels of some hundred kilobytes.
 OBJECT_STORE_BYTES: Final = 200 * 2**20
+# Ray takes 127.0.0.1 for the machine's address in its network; its other processes would wait there in vain.
+LOOPBACK: Final = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 # Said in the environment, which Ray hands on to the processes that it starts: no reports to its makers, no bars and
 # logs between our own lines.
 QUIET: Final = {
@@ -24,6 +26,8 @@ QUIET: Final = {
     "RAY_DATA_LOG_LEVEL": "ERROR",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Of a cluster that starts here: its workers are what the machine is for, and not what waits for all else.
+    "RAY_worker_niceness": "0",
 }
 
 
@@ -50,7 +54,7 @@ def connected(address: str | None) -> Iterator[Any]:
     ray = require("ray", extra="ray", purpose="--engine ray")
     require("ray.data", extra="ray", purpose="--engine ray")
     own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    own["_node_ip_address"] = "127.0.0.1"
+    own["_node_ip_address"] = LOOPBACK
     try:
         with _silent_stderr():
             ray.init(
@@ -60,12 +64,15 @@ def connected(address: str | None) -> Iterator[Any]:
                 logging_level=logging.ERROR,
                 **({} if address else own),
             )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # Ray says with a bare one that it took too long.
+        ray.shutdown()
         raise _unreachable(address, error) from error
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
+        # It would print on stdout, between our own lines, that it has replaced a worker; there is no setting for it.
+        ray._private.worker._worker_logs_enabled = False
         yield ray
     finally:
         ray.shutdown()

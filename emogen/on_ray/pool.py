@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from emogen.errors import InputError
+from emogen.errors import EmovitError, InputError, shorten
 
 __all__ = ["SHARD_RECORDS", "Pool", "read_workers", "run_pool"]
 
@@ -23,13 +23,14 @@ class Pool:
         least: Workers from the beginning; None is one for each machine.
         most: Workers at most, while shards wait; None is as many.
         shard_records: Records that a worker takes at a time.
-        gpus: Of each worker; parts of one are allowed.
+        gpus: Of each worker; parts of one are allowed. None is what the work is made for: 1 where it loads models and
+            the cluster has any, or else 0.
     """
 
     least: int | None = None
     most: int | None = None
     shard_records: int = SHARD_RECORDS
-    gpus: float = 0.0
+    gpus: float | None = None
 
 
 def read_workers(text: str) -> tuple[int, int]:
@@ -50,7 +51,16 @@ def read_workers(text: str) -> tuple[int, int]:
     return least, most
 
 
-def run_pool(ray: Any, pool: Pool, worker: type, arguments: Sequence[Any], shards: int) -> None:
+def run_pool(
+    ray: Any,
+    pool: Pool,
+    worker: type,
+    arguments: Sequence[Any],
+    shards: int,
+    *,
+    at_once: int = SHARDS_AT_ONCE,
+    loads_models: bool = False,
+) -> None:
     """Let workers take all shards, and wait until they are done.
 
     Args:
@@ -59,8 +69,17 @@ def run_pool(ray: Any, pool: Pool, worker: type, arguments: Sequence[Any], shard
         worker: A class whose `__call__` takes a batch of shard numbers.
         arguments: Of its constructor.
         shards: How many there are.
+        at_once: How many shards a worker has at a time.
+        loads_models: Whether it is at home on a GPU.
+
+    Raises:
+        InputError: the cluster has no room.
+        EmovitError: Ray gave up.
     """
-    least, most = _size(ray, pool, shards)
+    gpus = pool.gpus
+    if gpus is None:
+        gpus = 1.0 if loads_models and ray.cluster_resources().get("GPU") else 0.0
+    least, most = _size(ray, pool, gpus, shards)
     numbers = ray.data.from_items([{"shard": number} for number in range(shards)], override_num_blocks=shards)
     made = numbers.map_batches(
         worker,
@@ -69,33 +88,41 @@ def run_pool(ray: Any, pool: Pool, worker: type, arguments: Sequence[Any], shard
         batch_format="numpy",
         zero_copy_batch=False,
         compute=ray.data.ActorPoolStrategy(
-            min_size=least, max_size=most, max_concurrent_calls_per_actor=SHARDS_AT_ONCE
+            min_size=least, max_size=most, max_concurrent_calls_per_actor=at_once
         ),
         num_cpus=1,
-        num_gpus=pool.gpus or None,
+        num_gpus=gpus or None,
     )
-    for _ in made.iter_batches(batch_size=None, prefetch_batches=0):
-        pass
+    try:
+        for _ in made.iter_batches(batch_size=None, prefetch_batches=0):
+            pass
+    except Exception as error:
+        raise EmovitError(
+            f"Ray gave up: {shorten(error, 300)}",
+            remedy="Its logs, on each machine in /tmp/ray/session_latest/logs, say more; what came is kept, and the "
+            "same command goes on.",
+        ) from error
 
 
-def _size(ray: Any, pool: Pool, shards: int) -> tuple[int, int]:
+def _size(ray: Any, pool: Pool, gpus: float, shards: int) -> tuple[int, int]:
     """Return how many workers there are at least and at most.
 
     Raises:
         InputError: the cluster has no room for the least.
     """
     there = ray.cluster_resources()
-    machines = sum(node["Alive"] and node["Resources"].get("CPU", 0) >= 1 for node in ray.nodes())
-    least = min(pool.least or max(1, machines), shards)
-    most = max(least, min(pool.most or least, shards))
     room = int(there.get("CPU", 0))
-    if pool.gpus:
-        room = min(room, int(there.get("GPU", 0) / pool.gpus))
+    usual = sum(node["Alive"] and node["Resources"].get("CPU", 0) >= 1 for node in ray.nodes())
+    if gpus:
+        usual = int(there.get("GPU", 0) / gpus)
+        room = min(room, usual)
+    least = min(pool.least or max(1, usual), shards)
+    most = max(least, min(pool.most or least, shards))
     if least > room:
         raise InputError(
             f"the cluster has room for {room} workers, and {least} are wanted",
             where="--workers",
             remedy="Ask for fewer, or add machines: each worker takes a CPU"
-            + (f" and {pool.gpus:g} GPU." if pool.gpus else "."),
+            + (f" and {gpus:g} GPU." if gpus else "."),
         )
     return least, min(most, room)

@@ -45,14 +45,12 @@ class Errand:
         settings: Of the run, its paths absolute; a key is not among them.
         limits: For all workers together.
         hashes: Instruction type → hashes of its template and its seed examples, as the run's manifest has them.
-        version: Of this program.
         resumed: Whether a model was asked in this run before.
     """
 
     settings: Mapping[str, Any]
     limits: Limits
     hashes: Mapping[str, tuple[str | None, str | None]]
-    version: str
     resumed: bool
 
 
@@ -75,6 +73,16 @@ class ShardWorker:
             made = asyncio.run_coroutine_threadsafe(self._work(int(number)), self._loop)
             await asyncio.wrap_future(made)
         yield batch
+
+    def close(self) -> None:
+        """Let go of the connections and end the loop; a worker that Ray ends does so with its process."""
+        asyncio.run_coroutine_threadsafe(self._aclose(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _aclose(self) -> None:
+        if self._told.model is not None:
+            await self._told.model.admission.aclose()
+            await self._told.model.backend.aclose()
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from emogen.schemas import ImageRecord
@@ -10,7 +10,7 @@ from emogen.schemas import ImageRecord
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["ATTRIBUTES", "Finding", "Stage", "lacks", "wanted"]
+__all__ = ["ATTRIBUTES", "Finding", "FindingStore", "Named", "Stage", "lacks", "wanted"]
 
 # EmoSet's attributes that a model can name; brightness and colorfulness are measured.
 ATTRIBUTES: Final = ("scene", "object", "facial_expression", "human_action")
@@ -19,8 +19,8 @@ ATTRIBUTES: Final = ("scene", "object", "facial_expression", "human_action")
 Finding = Mapping[str, Any]
 
 
-class Stage(Protocol):
-    """A model in this process that says something of images, a batch at a time."""
+class Named(Protocol):
+    """What must be known of a stage to find again what it said."""
 
     @property
     def fields(self) -> Sequence[str]:
@@ -33,6 +33,10 @@ class Stage(Protocol):
     @property
     def identity(self) -> Mapping[str, Any]:
         """What decides its findings, beside the image: the model, its prompt, thresholds, the number format."""
+
+
+class Stage(Named, Protocol):
+    """A model in this process that says something of images, a batch at a time."""
 
     def prepare(self, image: Image) -> Any:
         """Return the image as the model takes it; called in several threads at once.
@@ -48,6 +52,16 @@ class Stage(Protocol):
             records: What of its fields a record lacks is what is wanted of it.
             prepared: The images.
         """
+
+
+class FindingStore(Protocol):
+    """Where findings are kept."""
+
+    def get(self, key: bytes) -> Finding | None:
+        """Return what was found; None where nobody looked."""
+
+    def put(self, findings: Iterable[tuple[bytes, Finding]]) -> None:
+        """Keep findings, all or none; they are durable when this returns."""
 
 
 def wanted(record: ImageRecord, fields: Sequence[str]) -> tuple[str, ...]:

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from emogen.errors import InputError
-from emogen.perception import Finding, Stage, lacks, wanted
+from emogen.perception import Finding, FindingStore, Named, Stage, lacks, wanted
 from emogen.perception.looking import Look, looked_at
 from emogen.perception.pixels import IDENTITY, MEASURED, measured_attributes
 from emogen.perception.quantile_map import QuantileMaps
-from emogen.perception.work import FoundFile, finding_key, identity_key, image_state
+from emogen.perception.work import finding_key, identity_key, image_state
 from emogen.schemas import ImageRecord
 
-__all__ = ["Described", "Description", "completed"]
+__all__ = ["Described", "Description", "Findings", "completed"]
 
 _PIXELS: Final = identity_key(IDENTITY)
 
@@ -37,7 +37,66 @@ class Described(NamedTuple):
     error: InputError | None
 
 
-class Description:
+class Findings:
+    """What was found in the images of records, and where it is kept.
+
+    Args:
+        folder: What the records' `image` is relative to.
+        stages: The models, in the order in which their findings count.
+        found: Where findings are kept.
+        maps: Maps measured values to the scale of annotations.
+    """
+
+    def __init__(
+        self, folder: Path, stages: Sequence[Named], found: FindingStore, maps: QuantileMaps | None = None
+    ) -> None:
+        self._folder = folder
+        self._named = stages
+        self._found = found
+        self._maps = maps
+
+    def keys(self, record: ImageRecord) -> list[bytes]:
+        """Return where the findings in a record's image are kept.
+
+        Raises:
+            InputError: there is no such image.
+        """
+        keys = self._keys(record)
+        return [keys.pixels, *(key for _, key in keys.stages)]
+
+    def describe(self, record: ImageRecord) -> Described:
+        """Return a record with what was found in its image."""
+        try:
+            keys = self._keys(record)
+        except InputError as error:
+            return Described(record, error)
+        measured = self._found.get(keys.pixels)
+        if measured is None:
+            changed = InputError(
+                "changed while it was described", where=self._folder / record.image, remedy="Run it again."
+            )
+            return Described(record, changed)
+        described = completed(record, *measured_attributes(measured, self._maps))
+        for number, key in keys.stages:
+            if finding := self._found.get(key):
+                described = completed(described, finding, self._named[number].origin)
+        return Described(described, None)
+
+    @cached_property
+    def _identities(self) -> list[bytes]:
+        return [identity_key(stage.identity) for stage in self._named]
+
+    def _keys(self, record: ImageRecord) -> _Keys:
+        state = image_state(self._folder, record.image)
+        stages = []
+        for number, (stage, identity) in enumerate(zip(self._named, self._identities, strict=True)):
+            if fields := wanted(record, stage.fields):
+                labels = record.labels if "emotion" in fields else ()
+                stages.append((number, finding_key(identity, state, f"{fields} {labels}")))
+        return _Keys(finding_key(_PIXELS, state), stages)
+
+
+class Description(Findings):
     """What models in this process find in the images of records; see the module.
 
     Args:
@@ -52,14 +111,12 @@ class Description:
         self,
         folder: Path,
         stages: Sequence[Stage],
-        found: FoundFile,
+        found: FindingStore,
         maps: QuantileMaps | None = None,
         batch_size: int = 16,
     ) -> None:
-        self._folder = folder
+        super().__init__(folder, stages, found, maps)
         self._stages = stages
-        self._found = found
-        self._maps = maps
         self._batch_size = batch_size
 
     def look(
@@ -80,44 +137,13 @@ class Description:
             for look in batch:
                 on_record(look.record, look.error)
 
-    def describe(self, record: ImageRecord) -> Described:
-        """Return a record with what `look` found in its image."""
-        try:
-            keys = self._keys(record)
-        except InputError as error:
-            return Described(record, error)
-        measured = self._found.get(keys.pixels)
-        if measured is None:
-            changed = InputError(
-                "changed while it was described", where=self._folder / record.image, remedy="Run it again."
-            )
-            return Described(record, changed)
-        described = completed(record, *measured_attributes(measured, self._maps))
-        for stage, key in keys.stages:
-            if finding := self._found.get(key):
-                described = completed(described, finding, stage.origin)
-        return Described(described, None)
-
-    @cached_property
-    def _identities(self) -> list[bytes]:
-        return [identity_key(stage.identity) for stage in self._stages]
-
-    def _keys(self, record: ImageRecord) -> _Keys:
-        state = image_state(self._folder, record.image)
-        stages = []
-        for stage, identity in zip(self._stages, self._identities, strict=True):
-            if fields := wanted(record, stage.fields):
-                labels = record.labels if "emotion" in fields else ()
-                stages.append((stage, finding_key(identity, state, f"{fields} {labels}")))
-        return _Keys(finding_key(_PIXELS, state), stages)
-
     def _look_at(self, record: ImageRecord) -> Look:
         path = self._folder / record.image
         try:
             keys = self._keys(record)
         except InputError as error:
             return Look(record, path, error=error)
-        asked = {key: stage for stage, key in keys.stages if self._found.get(key) is None}
+        asked = {key: self._stages[number] for number, key in keys.stages if self._found.get(key) is None}
         pixels = keys.pixels if self._found.get(keys.pixels) is None else None
         return Look(record, path, pixels, asked)
 
@@ -137,7 +163,8 @@ class _Keys(NamedTuple):
     """Where the findings in one record's image are kept."""
 
     pixels: bytes
-    stages: list[tuple[Stage, bytes]]
+    # By the number of the stage.
+    stages: list[tuple[int, bytes]]
 
 
 def completed(record: ImageRecord, finding: Finding, origin: str) -> ImageRecord:

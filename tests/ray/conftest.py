@@ -19,11 +19,13 @@ ROOT = Path(__file__).parents[2]
 PLANTED = "sk-planted-0123456789abcdef"
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_enable_metrics_collection": "0",
+    "RAY_worker_niceness": "0",
     "OPENAI_API_KEY": PLANTED,
-    "NO_PROXY": "127.0.0.1",
+    "NO_PROXY": "127.0.0.1,127.0.0.2",
 }
 MEGABYTE = 2**20
+# Ray takes 127.0.0.1 for the machine's address in its network.
+LOOPBACK = "127.0.0.2"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,6 +35,17 @@ def environment() -> Iterator[None]:
         for name, value in QUIET.items():
             patched.setenv(name, value)
         yield
+
+
+def patiently(start: Callable[[], Any]) -> Any:
+    """Start something of Ray's; it gives up after half a minute, which a busy machine takes."""
+    for _ in range(3):
+        try:
+            return start()
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+    return start()
 
 
 class Nodes:
@@ -48,9 +61,8 @@ class Nodes:
 
     def add(self) -> Any:
         """Add a node with two logical CPUs."""
-        return self._cluster.add_node(
-            num_cpus=2, object_store_memory=80 * MEGABYTE, node_ip_address="127.0.0.1"
-        )
+        told = {"num_cpus": 2, "object_store_memory": 80 * MEGABYTE, "node_ip_address": LOOPBACK}
+        return patiently(lambda: self._cluster.add_node(**told))
 
     def kill(self, node: Any) -> None:
         """Take a node away, as a machine that is switched off."""
@@ -61,10 +73,9 @@ class Nodes:
 def nodes(environment: None) -> Iterator[Nodes]:
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 1, "object_store_memory": 80 * MEGABYTE, "include_dashboard": False}
-    cluster = Cluster(
-        initialize_head=True, head_node_args={**head, "node_ip_address": "127.0.0.1"}, shutdown_at_exit=True
-    )
+    told = {"num_cpus": 1, "object_store_memory": 80 * MEGABYTE, "node_ip_address": LOOPBACK}
+    head = {**told, "include_dashboard": False}
+    cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
     yield Nodes(cluster)
     cluster.shutdown()
 
@@ -89,18 +100,23 @@ def server() -> Callable[..., Any]:
 
 
 class Emogen:
-    """`emogen generate` in a process of its own; one conversation a record."""
+    """The command line in a process of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "emogen.log"
+        self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self, records: Path, url: str, out: Path, *more: object) -> subprocess.Popen[bytes]:
+        """Start `emogen generate`; one conversation a record."""
         words = ["generate", records, "--backend", "openai:stub", "--base-url", url, "--out", out]
-        words += ["--types", "conversation", *more]
+        return self.program(*words, "--types", "conversation", *more)
+
+    def program(self, *words: object) -> subprocess.Popen[bytes]:
+        """Start `emogen` with these words."""
         program = Path(sys.executable).with_name("emogen")
         with self.log.open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [str(program), *map(str, words)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -108,10 +124,18 @@ class Emogen:
                 env=dict(os.environ),
                 start_new_session=True,
             )
+        self.started.append(process)
+        return process
 
     def run(self, records: Path, url: str, out: Path, *more: object, code: int = 0) -> str:
         """Run to the end, and return what was printed."""
-        process = self.start(records, url, out, *more)
+        return self._ended(self.start(records, url, out, *more), code)
+
+    def command(self, *words: object, code: int = 0) -> str:
+        """Run `emogen` with these words to the end, and return what was printed."""
+        return self._ended(self.program(*words), code)
+
+    def _ended(self, process: subprocess.Popen[bytes], code: int) -> str:
         assert process.wait(240) == code, self.said()
         return self.said()
 
@@ -120,5 +144,9 @@ class Emogen:
 
 
 @pytest.fixture
-def emogen_process(tmp_path: Path) -> Emogen:
-    return Emogen(tmp_path)
+def emogen_process(tmp_path: Path) -> Iterator[Emogen]:
+    emogen = Emogen(tmp_path)
+    yield emogen
+    for process in emogen.started:
+        process.kill()
+        process.wait()

@@ -23,18 +23,13 @@ IN_FLIGHT = 64
 
 def rows(path: Path) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in found:
+        # It says more about the moment than about the row.
+        row["provenance"].pop("latency_s", None)
     return sorted(found, key=lambda row: row["record"]["id"])
 
 
-def same(row: dict[str, Any]) -> dict[str, Any]:
-    """Leave out when and how fast it was made."""
-    provenance = {
-        name: value for name, value in row["provenance"].items() if name not in ("created", "latency_s")
-    }
-    return {**row, "provenance": provenance}
-
-
-def wait_for(what: Callable[[], bool], limit_s: float = 90.0) -> None:
+def wait_for(what: Callable[[], bool], limit_s: float = 240.0) -> None:
     end_s = time.monotonic() + limit_s
     while not what():
         assert time.monotonic() < end_s, "it did not come to it"
@@ -67,15 +62,15 @@ def test_the_same_run_as_without_ray(
 ) -> None:
     """Rows, manifest and journal of both engines are alike, and either goes on with what the other began."""
     nodes.add()
+    told = (*SHARDS, "--address", nodes.address)
     with server(latency_ms=10.0) as running:
-        emogen_process.run(records(300), running.url, tmp_path / "local")
-        said = emogen_process.run(
-            records(300), running.url, tmp_path / "ray", *SHARDS, "--address", nodes.address, "--workers", 2
-        )
+        first = ("--limit", 300)
+        emogen_process.run(records(500), running.url, tmp_path / "local", *first)
+        said = emogen_process.run(records(500), running.url, tmp_path / "ray", *first, *told, "--workers", 2)
         assert "kept 300: conversation 300" in said
         assert running.stats()["paid_twice"] == 300
         ours, theirs = (rows(tmp_path / name / "samples.jsonl") for name in ("ray", "local"))
-        assert [*map(same, ours)] == [*map(same, theirs)]
+        assert ours == theirs
         manifests = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("ray", "local")]
         for manifest in manifests:
             del manifest["created"]
@@ -84,15 +79,11 @@ def test_the_same_run_as_without_ray(
         assert len(committed(tmp_path / "ray")) == 300
         before = running.stats()["answers_paid"]
         emogen_process.run(records(500), running.url, tmp_path / "ray")
-        emogen_process.run(records(500), running.url, tmp_path / "local", *SHARDS, "--address", nodes.address)
-        emogen_process.run(
-            records(500), running.url, tmp_path / "ray", *SHARDS, "--address", nodes.address, "--overwrite"
-        )
+        emogen_process.run(records(500), running.url, tmp_path / "local", *told)
+        emogen_process.run(records(500), running.url, tmp_path / "ray", *told, "--overwrite")
         assert "500 answers came from the journal, at no cost" in emogen_process.said()
         assert running.stats()["answers_paid"] == before + 400
-        assert [*map(same, rows(tmp_path / "ray" / "samples.jsonl"))] == [
-            *map(same, rows(tmp_path / "local" / "samples.jsonl"))
-        ]
+        assert rows(tmp_path / "ray" / "samples.jsonl") == rows(tmp_path / "local" / "samples.jsonl")
 
 
 def test_deaths_lose_nothing(

@@ -1,0 +1,84 @@
+"""The table of what Ray adds."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = ["markdown"]
+
+LOCAL: Final = "local"
+LARGE: Final = 200_000
+MOST_SHARE: Final = 0.25
+MOST_FIXED_S: Final = 15.0
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """Return the results as a page."""
+    parts = sorted(result["parts"].values(), key=lambda part: int(part["rows"]))
+    lines = [
+        "# What Ray adds to a run",
+        "",
+        "Made by `make bench-scale`; what is measured and how: [benchmarks](../README.md#beyond-one-machine). "
+        "CPU is that of all processes that the command started, Ray's own among them, its start and end "
+        "included; where there are several runs of an arm, these are means.",
+        "",
+        "| rows | engine | wall s | of these asking | CPU s | CPU beside local | memory MB | refused (429) "
+        "| paid again | missing, twice |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for part in parts:
+        arms = _arms(part)
+        for arm, mean in arms.items():
+            beside = mean["cpu_s"] / arms[LOCAL]["cpu_s"]
+            lines.append(
+                f"| {part['rows']:,} | {arm} | {mean['wall_s']:.1f} | {mean['asking_s']:.1f} | {mean['cpu_s']:.1f} | "
+                f"{beside:.2f} | {mean['peak_mb']:.0f} | {mean['refused']:.0f} | {mean['paid_again']:.0f} | "
+                f"{part['rows'] - mean['rows']:.0f}, {mean['twice']:.0f} |"
+            )
+    lines += ["", *_targets(parts), "", *_conditions(parts)]
+    return "\n".join(lines) + "\n"
+
+
+def _arms(part: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the means of each arm's runs."""
+    arms: dict[str, list[dict[str, Any]]] = {}
+    for run in part["runs"]:
+        arms.setdefault(run["arm"], []).append(run)
+    return {
+        arm: {name: sum(run[name] for run in runs) / len(runs) for name in runs[0] if name != "arm"}
+        for arm, runs in arms.items()
+    }
+
+
+def _targets(parts: list[dict[str, Any]]) -> list[str]:
+    lines = ["| target | measured | |", "|---|---|---|"]
+    for arm in ("ray, one node", "ray, two nodes"):
+        smallest, largest = _arms(parts[0]), _arms(parts[-1])
+        fixed_s = smallest[arm]["wall_s"] - smallest[LOCAL]["wall_s"]
+        share = largest[arm]["cpu_s"] / largest[LOCAL]["cpu_s"] - 1
+        lines.append(
+            f"| {arm}: at most {MOST_FIXED_S:.0f} s more for {parts[0]['rows']:,} rows | {fixed_s:.1f} s | "
+            f"{_word(fixed_s <= MOST_FIXED_S)} |"
+        )
+        if parts[-1]["rows"] == LARGE:
+            lines.append(
+                f"| {arm}: at most {MOST_SHARE:.0%} more CPU for {LARGE:,} rows | {share:.0%} | "
+                f"{_word(share <= MOST_SHARE)} |"
+            )
+    return lines
+
+
+def _word(met: bool) -> str:
+    return "met" if met else "missed"
+
+
+def _conditions(parts: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for part in parts:
+        on = part["machine"]
+        lines.append(
+            f"- {part['rows']:,} rows: {on['date']}, {on['cpu']}, {on['cores']} cores, load "
+            f"{on['load_before']} before; {part['in_flight']} in flight in all, {part['workers']} workers, "
+            f"answers after {part['latency_ms']:g} ms; revision {on['revision']}."
+        )
+    return lines

@@ -1,0 +1,32 @@
+"""Runs one command on a cluster of two nodes on this machine; in it, ADDRESS becomes the cluster's.
+
+python -m benchmarks.scale.two_nodes emogen generate ... --engine ray --address ADDRESS
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Final
+
+MEGABYTE: Final = 2**20
+# Ray takes 127.0.0.1 for the machine's address in its network.
+LOOPBACK: Final = "127.0.0.2"
+
+
+def main() -> int:
+    """Run the command, and return its exit code."""
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": 100 * MEGABYTE, "node_ip_address": LOOPBACK}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    try:
+        cluster.add_node(**node)
+        command = [cluster.address if word == "ADDRESS" else word for word in sys.argv[1:]]
+        return subprocess.run(command, check=False).returncode
+    finally:
+        cluster.shutdown()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
