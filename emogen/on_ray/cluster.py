@@ -23,8 +23,11 @@ LOOPBACK: Final = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_DATA_LOG_LEVEL": "ERROR",
+    # What goes wrong is an exception, too, and said in our own words.
+    "RAY_DATA_LOG_LEVEL": "CRITICAL",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # What still runs when the cluster is left must not start another.
+    "RAY_ENABLE_AUTO_CONNECT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # Of a cluster that starts here: its workers are what the machine is for, and not what waits for all else.
     "RAY_worker_niceness": "0",

@@ -15,7 +15,7 @@ from emogen.on_ray.pool import Pool, run_pool
 from emogen.on_ray.serving import Serving, start_desk
 from emogen.on_ray.shards import ShardFile
 from emogen.on_ray.worker import Errand, ShardWorker
-from emogen.opening import limits_of
+from emogen.opening import limits_of, sight_of, source_of
 from emogen.schemas import ImageRecord
 from emogen.settings import RunSettings
 from emogen.settings.nesting import with_paths
@@ -56,17 +56,22 @@ async def generate_on_ray(
         limits = limits_of(settings, asker.backend if asker else None)
         run = _Run(folder, shards, asker, journal, on_row)
         resumed = bool(journal and journal.last_position())
-        errand = _errand(folder, settings, limits, resumed=resumed)
+        errand = _errand(folder, settings, limits, asker, resumed=resumed)
         desk = start_desk(ray, limits, run.spent())
         await run.serve(desk, lambda: run_pool(ray, pool, ShardWorker, (desk, errand), len(shards)))
 
 
-def _errand(folder: RunFolder, settings: RunSettings, limits: Limits, *, resumed: bool) -> Errand:
+def _errand(
+    folder: RunFolder, settings: RunSettings, limits: Limits, asker: Asker | None, *, resumed: bool
+) -> Errand:
     told = with_paths(settings.model_dump(mode="json"), lambda path: path.resolve())
     manifest = folder.manifest
     asked = [name for name in settings.types if instruction(name).asks_model]
     hashes = {name: (manifest["templates"].get(name), manifest["seeds"].get(name)) for name in asked}
-    return Errand(told, limits, hashes, resumed)
+    # It refuses here a model that takes no images.
+    seen = sight_of(settings) is not None
+    image_root = source_of(settings).image_root.resolve() if seen else None
+    return Errand(told, limits, asker.price if asker else None, image_root, hashes, resumed)
 
 
 class _Run(Serving):

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from emogen.admission import Limits
@@ -22,13 +23,13 @@ from emogen.on_ray.lease import Lease, Report
 from emogen.on_ray.leased_admission import LeasedAdmission
 from emogen.on_ray.outbox import Outbox, ShardAnswers
 from emogen.on_ray.parcels import ASKED, DONE, FAILED, NOTE, Failure, Shard, Tally
-from emogen.opening import backend_of, renderer_of, sight_of
+from emogen.opening import backend_of, renderer_of
 from emogen.patience import Patience
 from emogen.pipeline import generate
-from emogen.prices import Price, price_of
+from emogen.prices import Price
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageRecord, Rejection, Sample
-from emogen.settings import RunSettings
+from emogen.settings import ImageSettings, RunSettings
 from emogen.settings.reading import read_settings
 from emogen.sight import Sight
 from emogen.store import made_of
@@ -44,12 +45,16 @@ class Errand:
     Attributes:
         settings: Of the run, its paths absolute; a key is not among them.
         limits: For all workers together.
+        price: Of the run's model; None where it is unknown.
+        image_root: Where the images are that the model sees; None tells it of them in words alone.
         hashes: Instruction type → hashes of its template and its seed examples, as the run's manifest has them.
         resumed: Whether a model was asked in this run before.
     """
 
     settings: Mapping[str, Any]
     limits: Limits
+    price: Price | None
+    image_root: Path | None
     hashes: Mapping[str, tuple[str | None, str | None]]
     resumed: bool
 
@@ -162,9 +167,8 @@ class ShardWorker:
         model = None
         if backend is not None:
             gate = LeasedAdmission(self._name, self._renew, errand.limits)
-            price = price_of(backend.model, settings.prices)
-            model = _Model(backend, gate, price, Patience(backend, resumed=errand.resumed))
-        return _Told(settings, renderer, sight_of(settings), model)
+            model = _Model(backend, gate, errand.price, Patience(backend, resumed=errand.resumed))
+        return _Told(settings, renderer, _sight_of(errand.image_root, settings.images), model)
 
     def _note(self, text: str) -> None:
         with suppress(RuntimeError):
@@ -193,6 +197,13 @@ class _Told:
 
 def _records(shard: Shard) -> Iterator[ImageRecord]:
     return map(ImageRecord.model_validate_json, shard.lines)
+
+
+def _sight_of(image_root: Path | None, told: ImageSettings) -> Sight | None:
+    # The records' own file need not be on this machine.
+    if image_root is None:
+        return None
+    return Sight(image_root, longest_side=told.image_side, jpeg_quality=told.image_quality)
 
 
 def _backend_of(settings: RunSettings) -> Backend | None:

@@ -50,21 +50,22 @@ class Workers:
     """A pool whose workers take the shards in turn; told so, the first dies over its first shard.
 
     Attributes:
-        dies_after_s: When; None lets it live.
+        dies_when: Says when; None lets it live.
     """
 
     def __init__(self) -> None:
-        self.dies_after_s: float | None = None
+        self.dies_when: Callable[[], bool] | None = None
 
     def run_pool(
         self, ray: Any, pool: Pool, worker: type, arguments: Sequence[Any], shards: int, **_: Any
     ) -> None:
         async def work() -> None:
             numbers = list(range(shards))
-            if self.dies_after_s is not None:
+            if self.dies_when is not None:
                 dying = worker(*arguments)
                 asyncio.run_coroutine_threadsafe(dying._work(0), dying._loop)
-                await asyncio.sleep(self.dies_after_s)
+                while not self.dies_when():
+                    await asyncio.sleep(0.01)
                 # Nothing that it began goes on.
                 for task in asyncio.all_tasks(dying._loop):
                     dying._loop.call_soon_threadsafe(task.cancel)
