@@ -43,4 +43,10 @@ def locked(folder: Path, what: str = "run folder") -> Iterator[None]:
                 where=folder,
                 remedy="Wait until it is done, or name another --out.",
             ) from error
+        except OSError as error:
+            raise InputError(
+                f"the file system has no locks ({error.strerror})",
+                where=folder,
+                remedy="Name a folder on another one, or have it mounted with locks (Lustre: -o flock).",
+            ) from error
         yield

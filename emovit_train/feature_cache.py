@@ -97,19 +97,26 @@ class FeatureCache:
         folder: Where the cache lies; made where it is not there.
         model: Whose features they are.
         key: See `cache_key`.
+        shards: Names of shards that another machine has just written. Where the folder is shared, they are there, even
+            where a listing does not show them yet.
 
     Raises:
         InputError: the folder holds features of another key, or a shard is damaged.
     """
 
-    def __init__(self, folder: Path, model: Assembly, key: CacheKey) -> None:
+    def __init__(self, folder: Path, model: Assembly, key: CacheKey, shards: Iterable[str] = ()) -> None:
         self._folder = folder
         self._model = model
         self._key = key
         self._shard_of: dict[str, Path] = {}
         self._known: dict[Path, str] = {}
         self._check_key()
-        self._read_shards()
+        self._read_shards(shards)
+
+    @property
+    def shards(self) -> list[str]:
+        """The names of the files that hold features."""
+        return sorted({shard.name for shard in self._shard_of.values()})
 
     def compute(self, paths: Iterable[Path]) -> None:
         """Compute and keep what the cache lacks of these photographs, with progress.
@@ -210,8 +217,9 @@ class FeatureCache:
                 f"these features do not fit this run: {told}", where=self._folder, remedy=_REMEDY
             )
 
-    def _read_shards(self) -> None:
-        for shard in sorted(self._folder.glob("views-*.safetensors")):
+    def _read_shards(self, told: Iterable[str]) -> None:
+        there = {self._folder / name for name in told if (self._folder / name).exists()}
+        for shard in sorted(there.union(self._folder.glob("views-*.safetensors"))):
             for name in _names(shard, self._key):
                 self._shard_of[name] = shard
 

@@ -37,16 +37,23 @@ class Ranks:
         rank: Its number, from 0.
         world: How many there are.
         device: Where it computes.
+        local_rank: Its number among those of its machine, from 0.
     """
 
     rank: int
     world: int
     device: torch.device
+    local_rank: int = 0
 
     @property
     def is_first(self) -> bool:
         """Whether this is the one process that writes."""
         return self.rank == 0
+
+    @property
+    def is_first_here(self) -> bool:
+        """Whether this is the one process that writes what each machine may have of its own."""
+        return self.local_rank == 0
 
     def sum(self, numbers: Sequence[float]) -> list[float]:
         """Return the numbers, each summed over the processes."""
@@ -116,7 +123,8 @@ def open_ranks(device: str) -> Iterator[Ranks]:
         InputError: there is no GPU for this process.
     """
     world = int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
-    chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")) if world > 1 else 0)
+    local_rank = int(os.environ.get("LOCAL_RANK", "0")) if world > 1 else 0
+    chosen = _device(device, local_rank)
     if world == 1:
         yield Ranks(0, 1, chosen)
         return
@@ -124,7 +132,7 @@ def open_ranks(device: str) -> Iterator[Ranks]:
         "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo",
         timeout=TIMEOUT,
     )
-    ranks = Ranks(dist.get_rank(), world, chosen)
+    ranks = Ranks(dist.get_rank(), world, chosen, local_rank)
     try:
         yield ranks
         # Where one process leaves while another still speaks to it, the other one is aborted.

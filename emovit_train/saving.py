@@ -56,11 +56,9 @@ class Saver:
         """Put model, optimizer, scale and random numbers back; return the steps that are done.
 
         Raises:
-            InputError: the state belongs to another model, or processes see different ones.
+            InputError: the state belongs to another model.
         """
         run, out = self._run, self._run.out
-        if set(run.ranks.gather(state.step)) != {state.step}:
-            raise InputError("not all processes see the same run", where=out, remedy="Use a shared folder.")
         if state.start_sha256 != run.start_sha256:
             raise InputError(
                 "this is another checkpoint than the interrupted run began with",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def train(
 
     Args:
         data: A run folder, `samples.jsonl`, or an exported list.
-        out: The checkpoint's folder; of several machines, all must see it.
+        out: The checkpoint's folder; of several processes, only the first one looks at it.
         settings: See `TrainSettings`.
         images: Folder of the photographs; see `emovit_train.data.image_root`.
         overwrite: Begin anew, and replace a checkpoint that is in `out` already.
@@ -77,7 +77,7 @@ def train(
     with open_ranks(settings.device) as ranks, _alone(out, ranks):
         if settings.compile and ranks.device.type == "cpu":
             require_compiler()
-        state = _interrupted(out, overwrite=overwrite, resume=resume)
+        state = _shared_state(ranks, out, overwrite=overwrite, resume=resume)
         return _train(data, out, settings, images, ranks, state)
 
 
@@ -86,6 +86,20 @@ def _alone(out: Path, ranks: Ranks) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
     writable_folder(out)
     return locked(out, "folder")
+
+
+def _shared_state(ranks: Ranks, out: Path, *, overwrite: bool, resume: bool) -> TrainingState | None:
+    """Return what the first process finds to go on from, or raise its error, on each of them."""
+    found: TrainingState | InputError | None = None
+    if ranks.is_first:
+        try:
+            found = _interrupted(out, overwrite=overwrite, resume=resume)
+        except InputError as error:
+            found = error
+    found = ranks.share(found)
+    if isinstance(found, InputError):
+        raise found
+    return found
 
 
 def _interrupted(out: Path, *, overwrite: bool, resume: bool) -> TrainingState | None:
@@ -117,6 +131,7 @@ def _train(
     if state is None and run.start is None:
         fit_normalisation(run.model, run.views, ranks, (row.image for row in data.training))
     start = state.start if state else ranks.share(run.measured() if ranks.is_first else None)
+    _refuse_other_inputs(run)
     ready_s = time.perf_counter()
 
     end = _fit(run, state, start)
@@ -146,6 +161,33 @@ def _train(
     (out / STATE).unlink(missing_ok=True)
     ranks.share(report.model_dump())
     return report
+
+
+def _refuse_other_inputs(run: Run) -> None:
+    """Make sure that all processes work with the same: their machines may have files of their own.
+
+    Raises:
+        InputError: they do not; on each of them.
+    """
+    if run.ranks.world == 1:
+        return
+    found = {
+        "rows": run.data.rows_sha256,
+        "settings": run.settings.model_dump(mode="json"),
+        "weights to begin with": sha256_tensors(run.model.trained_tensors()),
+        "frozen weights": sha256_tensors(run.model.frozen_tensors()),
+    }
+    for name, (first, *others) in _by_name(run.ranks.gather(found)).items():
+        differing = [str(rank) for rank, other in enumerate(others, 1) if other != first]
+        if differing:
+            raise InputError(
+                f"process {', '.join(differing)} has other {name} than the first one",
+                remedy="Give the same command on all machines, and have the same files on each.",
+            )
+
+
+def _by_name(found: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [one[name] for one in found] for name in found[0]}
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def open_views(
     Args:
         model: Whose encoder is used.
         settings: Of the run.
-        ranks: The first process fills the cache, the others read it.
+        ranks: The first process fills the cache, and the first of each machine one on a disk of its own; others read.
         plain: What is measured by; it keeps plain views of few photographs for training, too.
         photographs: All that are trained on.
 
@@ -51,13 +51,16 @@ def _open_cache(
     folder: Path, model: Assembly, settings: TrainSettings, ranks: Ranks, photographs: Iterable[Path]
 ) -> FeatureCache:
     key = cache_key(model, augment=settings.augment, seed=settings.seed, views=settings.views)
-    if ranks.is_first:
-        filled = FeatureCache(folder, model, key)
-        filled.compute(photographs)
-        ranks.wait()
-        return filled
+    cache = FeatureCache(folder, model, key) if ranks.is_first else None
+    if cache:
+        cache.compute(photographs)
+    shards = ranks.share(cache.shards if cache else None)
+    if ranks.is_first_here and cache is None:
+        # On a disk that all machines share, nothing is lacking any more.
+        cache = FeatureCache(folder, model, key, shards)
+        cache.compute(photographs)
     ranks.wait()
-    return FeatureCache(folder, model, key)
+    return cache or FeatureCache(folder, model, key, shards)
 
 
 def fit_normalisation(model: Assembly, views: ViewSource, ranks: Ranks, photographs: Iterable[Path]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +38,17 @@ def test_another_process(tmp_path: Path) -> None:
             pass
         process.kill()
     with locked(tmp_path), pytest.raises(InputError, match="run folder"), locked(tmp_path):
+        pass
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a shared disk knows no locks, that is said, with what to do about it."""
+
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with pytest.raises(InputError, match=r"has no locks .*-o flock"), locked(tmp_path):
         pass
 
 

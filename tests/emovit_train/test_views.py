@@ -75,6 +75,33 @@ def test_a_cache_trains_as_fresh_views_do(
     assert len(seen) == 4  # plain views, to measure by
 
 
+class Elsewhere(Ranks):
+    """A process on another machine than the first one, which has filled a cache with one shard."""
+
+    def share(self, value: Any) -> Any:
+        assert value is None
+        return ["views-0123456789abcdef-4.safetensors"]
+
+    def wait(self) -> None:
+        pass
+
+
+def test_a_machine_with_a_disk_of_its_own_fills_a_cache_of_its_own(
+    tiny_folder: Path, run_folder: Path, tmp_path: Path, seen: list[int]
+) -> None:
+    """Where another machine's cache is not to be seen, one process of this one fills it, and its others read that."""
+    settings = tiny_settings(tiny_folder, batch_size=4, feature_cache=str(tmp_path / "cache"))
+    data = read_data(run_folder, None, settings)
+    photographs = {row.image for row in data.training}
+    for local_rank, encoded in ((0, len(photographs)), (1, 0)):
+        ranks = Elsewhere(2 + local_rank, 4, ONE.device, local_rank)
+        seen.clear()
+        run = assemble(settings, ranks, tmp_path, data)
+        assert sum(seen) == encoded
+        run.views.pool(photographs, 1)
+        assert sum(seen) == encoded
+
+
 def test_without_augmentation_each_photograph_is_seen_once(
     tiny_folder: Path, pictures: Path, tmp_path: Path, seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
