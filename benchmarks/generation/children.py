@@ -99,8 +99,9 @@ def bare_command(records: Path, template: Path, out: Path, url: str, in_flight: 
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the clients: no keys, one thread for whatever computes."""
+    """Return the environment of the clients: no keys, bytecode kept as at a user's, one thread for what computes."""
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**kept, "OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
 
 

@@ -82,6 +82,8 @@ class AiohttpTransport:
             # One more, so that a look at a server that hangs need not wait for its requests.
             connector=aiohttp.TCPConnector(limit=self._connections + 1),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=CONNECT_TIMEOUT_S),
+            # No service of this kind goes by cookies, and to look for them takes a tenth of a request.
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
 
     async def aclose(self) -> None:
