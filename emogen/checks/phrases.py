@@ -150,14 +150,14 @@ def _entries(
         yield _Entry(text, "noun", text, is_claim=False)
 
 
-def _firsts(entry: _Entry) -> set[str]:
+def _firsts(entry: _Entry) -> Collection[str]:
     """Return the words with which a text may begin in an answer."""
     first, *rest = _words(entry.text)
     if entry.form == "action":
         return _verb_forms(first)
     if entry.form == "fixed" or rest:
-        return {first}
-    return {form for (form,) in _forms(first)}
+        return (first,)
+    return _noun_forms(first)
 
 
 class _Making:
@@ -238,18 +238,24 @@ def _words(text: str) -> _Words:
 
 
 def _forms(text: str) -> Iterator[_Words]:
-    """Yield a noun phrase in the singular and in its plurals; forms that do not exist do no harm."""
+    """Yield a noun phrase in the singular and in its plurals."""
     *before, last = _words(text)
-    yield (*before, last)
-    yield (*before, last + "s")
-    if last in _IRREGULAR:
-        yield (*before, _IRREGULAR[last])
-    if last.endswith(("s", "x", "z", "ch", "sh", "o")):
-        yield (*before, last + "es")
-    if last.endswith("y"):
-        yield (*before, last[:-1] + "ies")
-    if last.endswith("man"):
-        yield (*before, last[:-2] + "en")
+    for form in _noun_forms(last):
+        yield (*before, form)
+
+
+def _noun_forms(noun: str) -> list[str]:
+    """Return a noun in the singular and in its plurals; forms that do not exist do no harm."""
+    forms = [noun, noun + "s"]
+    if noun in _IRREGULAR:
+        forms.append(_IRREGULAR[noun])
+    if noun.endswith(("s", "x", "z", "ch", "sh", "o")):
+        forms.append(noun + "es")
+    if noun.endswith("y"):
+        forms.append(noun[:-1] + "ies")
+    if noun.endswith("man"):
+        forms.append(noun[:-2] + "en")
+    return forms
 
 
 def _action_forms(text: str) -> tuple[Iterator[_Words], Iterator[_Words], int]:
