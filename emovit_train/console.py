@@ -18,6 +18,7 @@ from emovit_train.report import TrainReport
 
 if TYPE_CHECKING:
     from emovit_train.evaluation.evaluate import Evaluation
+    from emovit_train.evaluation.grouping import Key
     from emovit_train.evaluation.predictions import Prediction
 
 __all__ = ["Cut", "show_comparison", "show_evaluation", "show_report", "show_scores"]
@@ -134,8 +135,24 @@ def show_scores(
     matrices = confusions(rows, by=cut.by)
     more = {"confusions": [matrix.as_object() for matrix in matrices]}
     _show(tables, out=out, as_json=as_json, hidden=() if per_class else ("classes",), more=more)
-    for number, matrix in enumerate(matrices, 1) if out is not None else ():
-        draw_confusion(matrix, Path(str(out)) / f"confusion-{number}.png")
+    if out is not None:
+        for name, matrix in zip(_picture_names([matrix.key for matrix in matrices]), matrices, strict=True):
+            draw_confusion(matrix, out / f"confusion-{name}.png")
+
+
+def _picture_names(keys: Sequence[Key]) -> list[str]:
+    """Return what tells each from the others, as the name of a file: model and reading, and whatever else differs."""
+    from emovit_train.reproduction.identity import slug
+
+    fields = ("dataset", "group", "model", "instruction", "order", "reading", "stratum")
+    told = [
+        name
+        for name in fields
+        if name in ("model", "reading") or len({getattr(key, name) for key in keys}) > 1
+    ]
+    names = [slug(" ".join(str(getattr(key, name)) for name in told)) for key in keys]
+    # Names that differ by a sign alone are one to a file system.
+    return [name if names.count(name) == 1 else f"{name}-{number}" for number, name in enumerate(names, 1)]
 
 
 def show_comparison(first: Path, second: Path, cut: Cut, *, out: Path | None, as_json: bool) -> None:

@@ -56,7 +56,8 @@ def draw_confusion(confusion: Confusion, picture: Path) -> None:
     axes.set_xlabel("said")
     axes.set_ylabel("true")
     key = confusion.key
-    names = (key.dataset, key.group, key.model, key.instruction, key.reading, key.stratum)
+    order = "" if key.order is None else f"order {key.order}"
+    names = (key.dataset, key.group, key.model, key.instruction, order, key.reading, key.stratum)
     axes.set_title("\n".join((", ".join(names[:3]), ", ".join(filter(None, names[3:])))), fontsize=8)
     _save(figure, picture)
 

@@ -11,11 +11,15 @@ import pytest
 from batch_stub import BatchStub
 from command_line import Emogen
 from doc_blocks import PAGES, ROOT, blocks_of, commands_of
+from openai_stub import OpenAIStub, Reply
 from PIL import Image
 from source_layouts import emoset_of
 from typer.testing import CliRunner
 
-from tests.emovit_train.conftest import run_folder, tiny_folder  # noqa: F401 - fixtures
+from emogen.errors import CheckFailedError
+from tests.emovit_train.conftest import run_folder, tiny_folder, tuned_folder  # noqa: F401 - fixtures
+from tests.emovit_train.evaluation.datasets.dataset_layouts import emotionroi
+from tests.emovit_train.evaluation.predictors.tiny_image_text import llava
 from tests.emovit_train.llava_tiny import save_tiny_llava
 
 CAPTION = "A rocket stands on its launch pad under a wide sky."
@@ -198,6 +202,40 @@ def test_gpus(
     Path("instructblip-vicuna-7b").symlink_to(tiny_folder)
     tune(DOCS / "gpus.md", leaving=["fetch"])
     assert Path("tuned-whole/config.json").is_file()
+
+
+@pytest.mark.slow
+def test_judging(
+    tmp_path: Path,
+    run_folder: Path,  # noqa: F811
+    tuned_folder: Path,  # noqa: F811
+    stub: OpenAIStub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Four models are asked about photographs and compared; a small copy of EmotionROI is told to be none."""
+    from emovit_train.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789abcdef")
+    monkeypatch.setattr("emogen.backends.server.DEFAULT_BASE_URL", stub.url)
+    stub.default = Reply(text="Predict emotion: joy.")
+    for number, emotion in enumerate(("joy", "joy", "anger", "fear")):
+        photo = Path(f"photos/{emotion}/{number}.jpg")
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (60 * number, 90, 30)).save(photo)
+    for name, there in (("tuned", tuned_folder), ("mine", run_folder)):
+        Path("runs").mkdir(exist_ok=True)
+        Path("runs", name).symlink_to(there)
+    llava(Path("models/llava-1.5-7b-hf"))
+    emotionroi(Path("EmotionROI"))
+    page = DOCS / "judging.md"
+    with pytest.raises(CheckFailedError):
+        CliRunner().invoke(app, ["datasets", "check", "EmotionROI"], catch_exceptions=False)
+    tune(page, leaving=["EmotionROI"])
+    told = json.loads(Path("tables/scores.json").read_text())
+    accuracies = {(row["model"], row["reading"]): row["accuracy"] for row in told["scores"]}
+    assert accuracies["gpt-6.1-sol", "lenient"] == 0.5
+    assert len(told["compared"]) >= 3
 
 
 def test_readme(place: Path, emogen: Emogen) -> None:

@@ -61,7 +61,11 @@ def test_the_command_makes_tables(tmp_path: Path) -> None:
     )
     assert "| d | held-out test | m | paper-1 | lenient | 1 | 1.000 |" in said.output
     assert (tmp_path / "tables" / "scores.csv").read_text().count("\n") == 5
-    assert (tmp_path / "tables" / "confusion-1.png").read_bytes().startswith(b"\x89PNG")
+    pictures = sorted((tmp_path / "tables").glob("*.png"))
+    assert [path.stem for path in pictures] == [
+        f"confusion-{model}-{reading}" for model in ("m", "other") for reading in ("lenient", "strict")
+    ]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
     assert "| precision |" in (tmp_path / "tables" / "scores.md").read_text()
     assert "| precision |" not in said.output
     assert (
