@@ -8,16 +8,30 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from doc_blocks import ROOT, commands_of
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from emogen.errors import CheckFailedError, InputError
 from emogen.schemas import ImageRecord, Provenance, Sample, Turn
 from emovit_train.cli import app
-from examples.miniature import arms, choose, drawings, fold_files, outcomes, probe, records, steps, tables
+from examples.miniature import (
+    arms,
+    choose,
+    drawings,
+    fold_files,
+    outcomes,
+    preparing,
+    probe,
+    records,
+    steps,
+    tables,
+)
 from examples.miniature.folds import Fold, folds
 from examples.miniature.scores import LABELS, Scored, read_scores
 from tests.emovit_train.evaluation.prediction_rows import row as prediction
 
+DOCS = ROOT / "docs"
 FOLD = Fold(train=frozenset({"a1"}), val=frozenset({"b2"}), test=frozenset({"c3"}))
 
 
@@ -272,27 +286,52 @@ def test_settings_are_chosen_by_no_test(tmp_path: Path) -> None:
     assert told == [(8, 16, 3e-4), (4, 4, 1e-4)]
 
 
-def test_settings_stand_beside_the_probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Accuracy of each setting from its predictions, and the probe's with the penalty that does best."""
+def test_the_guide_s_choice_of_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command of docs/miniature.md, on two drawings: each setting's accuracy beside the probe's best."""
+    ((_, _, module, *words),) = [told for told in commands_of(DOCS / "miniature.md") if told[0] == "python"]
+    assert module == "examples.miniature.choose"
     samples, drawn = choosing_world()
     fold = Fold(train=frozenset({"a1", "a2"}), val=frozenset(), test=frozenset())
-    parts = choose.parts_of(fold, samples, drawn)
-    setting = choose.read_setting("8x8")
-    ranking = {"joy": -1.0, "fear": -2.0}
-    both = {"sums": ranking, "means": ranking}
-    said = [
-        prediction(number, row.emotion, "", labels=LABELS, ranking=both)
-        for number, row in enumerate(parts.asked)
-    ]
-    folder = tmp_path / "choose" / f"evaluated-{setting}"
-    folder.mkdir(parents=True)
-    (folder / "predictions.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in said))
+    ran: list[str] = []
+
+    def answered(steps_: list[steps.Step], out: Path) -> None:
+        """Say joy of both drawings, in the place of the commands."""
+        asked = [row.image for row in choose.parts_of(fold, samples, drawn).asked]
+        ranking = {"joy": -1.0, "fear": -2.0}
+        both = {"sums": ranking, "means": ranking}
+        for step in steps_:
+            ran.append(step.name)
+            said = [
+                prediction(number, label, "", labels=LABELS, ranking=both)
+                for number, label in enumerate(("joy", "fear")[: len(asked)])
+            ]
+            step.makes.parent.mkdir(parents=True, exist_ok=True)
+            text = "".join(row.model_dump_json() + "\n" for row in said)
+            (step.makes.parent / "predictions.jsonl").write_text(text)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(choose, "run_all", answered)
+    monkeypatch.setattr(choose, "read_scores", lambda _: [])
+    monkeypatch.setattr(choose, "folds", lambda _: [fold])
+    monkeypatch.setattr(preparing, "prepare", lambda *_: None)
+    monkeypatch.setattr(preparing, "read_drawings", lambda _: drawn)
+    monkeypatch.setattr(preparing, "read_samples", lambda *_: samples)
     monkeypatch.setattr(
         probe, "features", lambda paths: {path: [1.0 if path.stem == "a1" else -1.0] for path in paths}
     )
-    tuned, beside = choose.compare(tmp_path, [setting], parts, drawn)
-    assert (tuned["tuned"], tuned["n"], tuned["accuracy"], tuned["chosen"]) == ("8x8@3e-4", 2, 0.5, True)
-    assert (beside["tuned"], beside["n"], beside["accuracy"]) == ("linear probe", 2, 1.0)
+    done = CliRunner().invoke(choose.app, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert [name for name in ran if "tune" in name] == [
+        f"choose-tune-{each}@3e-4" for each in ("8x16", "8x8", "4x4")
+    ]
+    rows = json.loads(Path("runs/miniature/choose/settings.json").read_text())
+    assert [(row["tuned"], row["n"], row["accuracy"], row["chosen"]) for row in rows] == [
+        ("8x16@3e-4", 2, 0.5, False),
+        ("8x8@3e-4", 2, 0.5, True),
+        ("4x4@3e-4", 2, 0.5, False),
+        ("linear probe", 2, 1.0, None),
+    ]
+    assert "| 8x8@3e-4 | 8 | 8 | 3e-4 | 2 | 0.500 |" in done.output
 
 
 @pytest.mark.parametrize("told", ["8", "0x8", "8x8@fast", "8x-1"])

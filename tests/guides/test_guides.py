@@ -254,6 +254,7 @@ ELSEWHERE = {
     "exports.md": "tests/test_docs.py",
     "extending.md": "tests/guides/test_extending.py",
     "generation.md": "tests/emogen/test_generation_guide.py",
+    "miniature.md": "tests/examples/test_miniature.py",
     "perception.md": "tests/test_docs.py",
     "report.md": "tests/test_docs.py",
     "review.md": "tests/test_docs.py",
