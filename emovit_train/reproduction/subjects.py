@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from emogen.reviews import REVIEWS
 from emogen.terminal import say
 from emovit_train.checkpoint import TENSORS
-from emovit_train.data import data_file
+from emovit_train.data import data_file, heeding_of
 from emovit_train.evaluation.predictors import PREDICTORS, Predictor, PredictorOptions, open_predictor
 from emovit_train.fingerprint import sha256_file
 from emovit_train.report import REPORT
@@ -84,9 +85,12 @@ def _tuned(tuning: Tuning, recipe: Recipe, given: Given, root: Path) -> Path | M
 def _identity(settings: TrainSettings, data: Path, model: str) -> Mapping[str, Any]:
     told = settings.model_dump(mode="json", exclude={*FREE, "model", "feature_cache"})
     file = data_file(data)
-    return {
+    identity = {
         "settings": told,
         "model": fingerprint(model),
         # A file that is not there is for tuning to complain of.
         "data": sha256_file(file) if file.is_file() else str(file),
     }
+    if heeding_of(data, settings.reviewed) is not None:
+        identity["reviews"] = sha256_file(file.with_name(REVIEWS))
+    return identity

@@ -16,8 +16,9 @@ from emogen.reviews import REVIEWS, append_review
 from emogen.schemas import Sample, Turn
 from emogen.store import SAMPLES, read_samples
 from emovit_train.checkpoint import read_config
+from emovit_train.reproduction import subjects
 from emovit_train.run import Data, read_data
-from emovit_train.settings import TrainSettings
+from emovit_train.told import read_settings
 from emovit_train.train import Stopped, train
 from tests.emovit_train.conftest import tiny_settings
 from tests.emovit_train.test_train import pressing
@@ -73,14 +74,19 @@ def test_what_nobody_decided_about_is_not_accepted(
         append_review(reviewed, review(sample, "cyd", "reject"))
     with pytest.raises(InputError, match="none of 8 samples is left by its reviewers"):
         read_data(reviewed, None, tiny_settings(tiny_folder))
-    with pytest.raises(UnknownNameError, match="Did you mean 'accepted'"):
-        loop_settings("acepted")
+    with pytest.raises(UnknownNameError, match=r"unknown value of --reviewed .* Did you mean 'accepted'"):
+        read_settings({"reviewed": "acepted"})
 
 
-def loop_settings(reviewed: str) -> TrainSettings:
-    from emovit_train.told import read_settings
-
-    return read_settings({"reviewed": reviewed})
+def test_other_decisions_make_another_checkpoint(reviewed: Path, run_folder: Path, tiny_folder: Path) -> None:
+    """`reproduce` tunes again on data about which people have decided more, unless nobody is heeded."""
+    kept, every = (tiny_settings(tiny_folder, reviewed=which) for which in ("kept", "all"))
+    before = [subjects._identity(each, reviewed, str(tiny_folder)) for each in (kept, every)]
+    assert "reviews" not in subjects._identity(kept, run_folder, str(tiny_folder))
+    append_review(reviewed, review(of(reviewed, "blue/categorical"), "bob", "reject"))
+    after = [subjects._identity(each, reviewed, str(tiny_folder)) for each in (kept, every)]
+    assert after[0] != before[0]
+    assert after[1] == before[1]
 
 
 def test_a_rejected_sample_still_holds_its_photograph_out(reviewed: Path, tiny_folder: Path) -> None:
