@@ -126,12 +126,14 @@ def test_failed_requests_are_asked_again(
 
 
 def test_labels_stay(emogen: Emogen, photographs: Path) -> None:
-    """An emotion that the data say is kept, with its origin; only images without one are labelled by the model."""
+    """An emotion that the data say is kept, with its origin; images without one are counted, or labelled by the model."""
     folder = photographs.parent / "labelled"
     (folder / "awe").mkdir(parents=True)
     for number in (0, 1):
         target = folder / ("awe" if number else "") / f"{number}.png"
         (photographs / f"{number}.png").rename(target)
+    plain = emogen("describe", folder, "--no-objects", "--out", photographs.parent / "plain.jsonl")
+    assert "1 of 2 records have no emotion" in plain.out
     tagger = tiny_models.siglip(photographs.parent / "siglip")
     out = photographs.parent / "records.jsonl"
     words = [
