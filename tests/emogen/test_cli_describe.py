@@ -126,7 +126,7 @@ def test_failed_requests_are_asked_again(
 
 
 def test_labels_stay(emogen: Emogen, photographs: Path) -> None:
-    """An emotion that the data say is kept, with its origin; images without one are counted, or labelled by the model."""
+    """An emotion that the data say stays, with its origin; images without one are counted, or labelled by the model."""
     folder = photographs.parent / "labelled"
     (folder / "awe").mkdir(parents=True)
     for number in (0, 1):
