@@ -18,9 +18,8 @@ from emovit_train.evaluation.look_cache import LookCache, look_cache
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["BITS", "Hashed", "hash_images", "looks_like", "nearest"]
+__all__ = ["Hashed", "hash_images", "looks_like", "nearest"]
 
-BITS: Final = 64
 # Enough for a hash of 32 x 32 pixels; JPEG files are then decoded several times faster.
 _AT_LEAST: Final = (128, 128)
 THREADS: Final = 4

@@ -17,7 +17,7 @@ BINS: Final = 15
 def interval(
     values: Sequence[float], *, units: Sequence[str] | None = None, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the 95% percentile bootstrap interval of the mean, by `scipy.stats.bootstrap`.
+    """Return the 95% percentile bootstrap interval of the mean (Efron 1979), by `scipy.stats.bootstrap`.
 
     Args:
         values: One for each image: whether it was answered rightly, or a difference of two models.
@@ -58,14 +58,19 @@ def _by_unit(values: Sequence[float], units: Sequence[str] | None) -> tuple[list
 
 
 def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> float:
-    """Return the expected calibration error of the chosen labels, in 15 equal bins of confidence, 0 to 1."""
+    """Return the expected calibration error of the chosen labels, in 15 equal bins of confidence, 0 to 1.
+
+    Guo et al. (ICML 2017), equation 3, with their number of bins.
+    """
     gaps = [confidence - hit for confidence, hit in zip(confidences, right, strict=True)]
     sums = _scipy_stats().binned_statistic(confidences, gaps, "sum", bins=BINS, range=(0, 1)).statistic
     return float(abs(sums).sum() / len(gaps))
 
 
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> tuple[int, int, float]:
-    """Compare two models on the same items by McNemar's exact test.
+    """Compare two models on the same items by McNemar's exact test: a sign test on those that one alone has right.
+
+    McNemar (1947); the two-sided p-value is `scipy.stats.binomtest`'s.
 
     Returns:
         Items that only the first has right, that only the second has, and the two-sided p-value.

@@ -24,20 +24,21 @@ from emovit_train.decoding import decoding_of
 from emovit_train.evaluation.comparison import compare
 from emovit_train.evaluation.contamination import Contamination
 from emovit_train.evaluation.distributions import distribution_scores
-from emovit_train.evaluation.instructions import Instruction, own_instruction, read_instructions
 from emovit_train.evaluation.items import Chosen, choose_images
 from emovit_train.evaluation.predicting import MEMORISED, predict_chosen
 from emovit_train.evaluation.predictions import Prediction
 from emovit_train.evaluation.predictors import Predictor, PredictorOptions
 from emovit_train.evaluation.scores import score
 from emovit_train.evaluation.stability import stability
+from emovit_train.reproduction.cells import Cell, with_means, with_printed
 from emovit_train.reproduction.given import DATA, Given, Missing
 from emovit_train.reproduction.identity import digest_of, slug
 from emovit_train.reproduction.measures import MEASURES, Answered, Asking, Measure, Value
 from emovit_train.reproduction.overlaps import overlaps
 from emovit_train.reproduction.recipe import RECORDS, Arm, DataPart, Recipe
-from emovit_train.reproduction.results import Cell, Results, with_means, with_printed
+from emovit_train.reproduction.results import Results
 from emovit_train.reproduction.subjects import open_subject
+from emovit_train.reproduction.wordings import asked_in
 
 __all__ = ["reproduce"]
 
@@ -161,7 +162,7 @@ class _Work:
         """Return the answers about images that were not trained on, under the names of this recipe."""
         rows: list[Prediction] = []
         failures = 0
-        for place, told in _instructions(self.recipe, folder).items():
+        for place, told in asked_in(self.recipe, folder).items():
             done = predict_chosen(
                 subject, chosen, told, place, speak=self.recipe.speak, rank=self.recipe.rank
             )
@@ -189,7 +190,7 @@ class _Work:
         assert self.measure.asks is not None
         votes = self.given.data.get(self.recipe.votes or "")
         # Such a measure asks in one way, the first.
-        place = next(iter(_instructions(self.recipe, folder)))
+        place = next(iter(asked_in(self.recipe, folder)))
         tables = self.root / self.name
         return self.measure.asks(Asking(arm.name, self.recipe, part, data, subject, place, tables, votes))
 
@@ -247,20 +248,3 @@ class _Work:
             list(self.missing),
             list(self.notes),
         )
-
-
-def _instructions(recipe: Recipe, folder: Path) -> dict[Path, list[Instruction]]:
-    """Return folder → the recipe's instructions whose answers belong there, each in all of its orders.
-
-    Those in somebody's own words have folders of their own: under the same name, another recipe may say it otherwise.
-    """
-    found: dict[Path, list[Instruction]] = {}
-    for wording in recipe.instructions:
-        text, place = wording.words(), folder
-        if text:
-            one = own_instruction(wording.name, text, wording.answer)
-            place = folder.with_name(f"{folder.name}-{slug(one.name)}-{digest_of(one.identity)}")
-        else:
-            (one,) = read_instructions([wording.name])
-        found.setdefault(place, []).extend((one, *(one.shuffled(seed) for seed in recipe.orders)))
-    return found

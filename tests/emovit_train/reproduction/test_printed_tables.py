@@ -8,9 +8,10 @@ import pytest
 
 from emovit_train.evaluation.predictions import Prediction
 from emovit_train.evaluation.published import printed
+from emovit_train.reproduction.cells import Cell, with_printed
 from emovit_train.reproduction.measures import ACCURACY, Answered
 from emovit_train.reproduction.recipe_file import read_recipe
-from emovit_train.reproduction.results import Cell, Results, with_printed
+from emovit_train.reproduction.results import Results
 from tests.emovit_train.evaluation.prediction_rows import row
 
 # Large enough for a fraction that every printed percentage is a rounding of.

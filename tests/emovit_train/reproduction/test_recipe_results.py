@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from emovit_train.reproduction.cells import Cell, with_means, with_printed
 from emovit_train.reproduction.measures import ACCURACY, SENSITIVITY
 from emovit_train.reproduction.recipe_file import read_recipe
-from emovit_train.reproduction.results import Cell, Results, with_means, with_printed
+from emovit_train.reproduction.results import Results
 
 
 def test_gains_are_the_paper_s() -> None:

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from emogen.errors import InputError, UnfinishedError, UnknownNameError
 from emovit_train.cli import app
 from emovit_train.evaluation.predictions import read_predictions
+from emovit_train.reproduction.cells import MEAN
 from emovit_train.reproduction.recipe_file import read_recipe, recipes
-from emovit_train.reproduction.results import MEAN
 from tests.emovit_train.reproduction.worlds import data_options, model_options
 
 RECIPE = """\

@@ -94,6 +94,21 @@ def iapsa(root: Path) -> Path:
     return root
 
 
+def iapsa_folders(root: Path) -> Path:
+    """Folders by emotion, in which a picture's number is its name."""
+    for number, label in enumerate(MIKELS):
+        image(root / label / f"{1000 + number}.1.jpg")
+    return root
+
+
+def emotionroi_lists_at_root(root: Path) -> Path:
+    """As some copies are packed."""
+    emotionroi(root)
+    for path in (root / "training_testing_split").iterdir():
+        path.rename(root / path.name)
+    return root
+
+
 def unbiasedemo(root: Path) -> Path:
     """The same object in each emotion."""
     for emotion in LABEL_SETS["unbiased-6"]:
@@ -190,11 +205,13 @@ LAYOUTS: Mapping[str, tuple[str, Callable[[Path], Path], int, int]] = {
     "emoset": ("emoset", emoset_copy, 4, 0),
     "emotion6": ("emotion6", emotion6, 7, 0),
     "emotionroi": ("emotionroi", emotionroi, 18, 0),
+    "emotionroi, lists at the root": ("emotionroi", emotionroi_lists_at_root, 18, 0),
     "fi": ("fi", fi, 9, 4),
     "fi flat": ("fi", fi_flat, 8, 0),
     "fi in splits": ("fi", fi_splits, 24, 0),
     "fi by a table": ("fi", fi_table, 8, 0),
     "iapsa": ("iapsa", iapsa, 4, 0),
+    "iapsa in folders": ("iapsa", iapsa_folders, 8, 0),
     "labelled": ("labelled", class_folders, 4, 0),
     "oxford-hic": ("oxford-hic", oxford_hic, 2, 2),
     "unbiasedemo": ("unbiasedemo", unbiasedemo, 12, 0),
