@@ -45,7 +45,11 @@ def _arms(part: dict[str, Any]) -> dict[str, dict[str, float]]:
     for run in part["runs"]:
         arms.setdefault(run["arm"], []).append(run)
     return {
-        arm: {name: sum(run[name] for run in runs) / len(runs) for name in runs[0] if name != "arm"}
+        arm: {
+            name: sum(run[name] for run in runs) / len(runs)
+            for name in runs[0]
+            if name not in ("arm", "cpu_by_process_s")
+        }
         for arm, runs in arms.items()
     }
 

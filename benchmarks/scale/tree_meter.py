@@ -34,6 +34,7 @@ class Tree:
 
     def __init__(self) -> None:
         self.cpu_s: dict[tuple[int, str], float] = {}
+        self.names: dict[tuple[int, str], str] = {}
         self.peak_mb = 0.0
 
     def look(self) -> list[int]:
@@ -52,8 +53,27 @@ class Tree:
         for pid in below:
             _, start, cpu_s, _ = found[pid]
             self.cpu_s[pid, start] = cpu_s
+            self.names[pid, start] = _name(pid) or self.names.get((pid, start), "?")
         self.peak_mb = max(self.peak_mb, sum(found[pid][3] for pid in below))
         return sorted(below)
+
+    def by_name(self) -> dict[str, float]:
+        """Return what all processes of one name took, the most first."""
+        sums: dict[str, float] = {}
+        for process, cpu_s in self.cpu_s.items():
+            sums[self.names[process]] = sums.get(self.names[process], 0.0) + cpu_s
+        return {name: round(sums[name], 2) for name in sorted(sums, key=sums.__getitem__, reverse=True)}
+
+
+def _name(pid: int) -> str:
+    """Return what a process is: Ray names its own, others by their program and script."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return ""
+    if words[0].startswith("ray::"):
+        return words[0].partition(".")[0]
+    return " ".join(Path(word).name for word in words[:3] if word and not word.startswith("-"))
 
 
 def main() -> None:
@@ -80,7 +100,7 @@ def main() -> None:
         "wall_s": wall_s,
         "cpu_s": sum(tree.cpu_s.values()),
         "peak_mb": tree.peak_mb,
-        "processes": len(tree.cpu_s),
+        "cpu_by_process_s": tree.by_name(),
     }
     print(json.dumps(took))
 

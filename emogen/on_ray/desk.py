@@ -21,9 +21,9 @@ __all__ = ["Desk", "Parcel", "Standing"]
 
 # Whoever comes for parcels waits for the first so long at most, and for further ones so long after it.
 WAIT_S: Final = 0.5
-GATHER_S: Final = 0.02
+GATHER_S: Final = 0.05
 # So many of a worker's answers and rows are worth coming for at once.
-ENOUGH: Final = 256
+ENOUGH: Final = 128
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ __all__ = ["Leases"]
 
 # Workers send in bursts of their own already: more than a second's allowance at once would exhaust a strict server.
 BURST_S: Final = 1.0
-AGAIN_S: Final = 0.25
+AGAIN_S: Final = 0.5
 # While something is waited for, and at the beginning, while the server's limits are not known.
 SOON_S: Final = 0.05
 BEGINNING_S: Final = 3.0

@@ -13,9 +13,10 @@ from emogen.store import MadeRow
 
 __all__ = ["Outbox", "ShardAnswers"]
 
-# The first of a parcel waits so long for company.
-GATHER_S: Final = 0.02
-MOST: Final = 256
+# A parcel goes when it holds so much, or so long after its first: a request to a model takes seconds, and a parcel
+# takes a millisecond of CPU, whatever is in it.
+ENOUGH: Final = 32
+GATHER_S: Final = 0.1
 # So many parcels of one worker may be under way.
 UNDER_WAY: Final = 3
 # Rows that need no model are made faster than they are taken.
@@ -64,7 +65,7 @@ class Outbox:
             await asyncio.wait(set(self._under_way))
 
     def _send_soon(self) -> None:
-        if len(self._answers) + len(self._rows) >= MOST:
+        if len(self._answers) + len(self._rows) >= ENOUGH:
             self._send()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._send)

@@ -42,15 +42,25 @@ def rows_in(out: Path) -> int:
 
 
 def workers() -> Iterator[int]:
-    """Yield the processes of all workers on this machine."""
+    """Yield the processes of the workers on the nodes that this process started; others may run beside."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
             try:
                 name = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            if name.startswith(b"ray::MapWorker(MapBatches(ShardWorker))"):
+            if name.startswith(b"ray::MapWorker(MapBatches(ShardWorker))") and is_below(int(folder.name)):
                 yield int(folder.name)
+
+
+def is_below(pid: int) -> bool:
+    """Whether a process descends from this one."""
+    while pid not in (0, os.getpid()):
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return pid == os.getpid()
 
 
 def test_the_same_run_as_without_ray(
