@@ -19,6 +19,7 @@
 #   make readme-check        run the demonstration and compare it with README.md
 #   make docs                the documentation as a site that opens from the disk: site/index.html
 #   make commands            write docs/commands.md from the programs' own help
+#   make scaling             write the arithmetic of docs/scaling.md from the price table and the results of benchmarks
 #
 # PYTHON       the interpreter that makes the environment (3.11 or newer)
 # LAVIS_VENV   where `make lavis` puts LAVIS' environment
@@ -40,10 +41,10 @@ LAVIS_APART = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("p
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-slow ray lavis check format readme readme-check docs commands bench-generation bench-scale bench-sources bench-exports bench-report bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
+.PHONY: help demo test test-slow ray lavis check format readme readme-check docs commands scaling bench-generation bench-scale bench-sources bench-exports bench-report bench-training bench-training-gpu bench-ranking reproduce-nano reproduce-nano-full clean
 
 help:
-	@sed -n '3,27s/^# \{0,1\}//p' Makefile
+	@sed -n '3,28s/^# \{0,1\}//p' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 1; }
@@ -87,6 +88,9 @@ docs: $(READY)
 
 commands: $(READY)
 	$(BIN)/python -m docs.making.commands
+
+scaling: $(READY)
+	$(BIN)/python -m docs.making.scaling
 
 ray: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, cast, get_args
 
 import typer
 
+from emogen.cli_engine import Address, EngineName, pool_of
 from emogen.completion import choices, names_in
-from emogen.errors import UnknownNameError
+from emogen.errors import InputError, UnknownNameError
 from emogen.terminal import AsJson, progress, say, show_json
 
 if TYPE_CHECKING:
+    from emogen.dedup import Method
     from emogen.dedup.run import Compare, Report
+    from emogen.on_ray.pool import Pool
 
 __all__ = ["dedup"]
 
@@ -51,6 +56,8 @@ def dedup(
         typer.Option("--remove", help="Move them to rejections.jsonl; `emogen rebuild` brings them back."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List them and change nothing.")] = False,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Find samples that say nearly the same, and flag or remove them.
@@ -65,11 +72,20 @@ def dedup(
     if compare not in get_args(Compare):
         raise UnknownNameError("scope", compare, get_args(Compare), where="--compare")
     scope = cast("Compare", compare)
-    with progress("comparing", None) as advance:
+    pool = pool_of(engine, address, None, None)
+    with _on(pool, address, method) as opened, progress("comparing", None) as advance:
         if dry_run:
-            report = find(run, method, compare=scope, threshold=threshold, advance=advance)
+            report = find(run, method, opened=opened, compare=scope, threshold=threshold, advance=advance)
         else:
-            report = mark(run, method, compare=scope, threshold=threshold, remove=remove, advance=advance)
+            report = mark(
+                run,
+                method,
+                opened=opened,
+                compare=scope,
+                threshold=threshold,
+                remove=remove,
+                advance=advance,
+            )
     if as_json:
         show_json({"method": method, "compare": compare, "dry_run": dry_run, **_figures(report)})
         return
@@ -82,6 +98,23 @@ def dedup(
     )
     if not dry_run:
         _say_what_was_done(report, remove=remove)
+
+
+@contextmanager
+def _on(pool: Pool | None, address: str | None, method: str) -> Iterator[Method | None]:
+    """Yield what does the work on a cluster; None where this process does it."""
+    if pool is None:
+        yield None
+        return
+    if method != "minhash":
+        raise InputError(
+            f"{method} is not found on Ray", where="--engine", remedy="Leave it out, or use --method minhash."
+        )
+    from emogen.dedup.minhash_on_ray import MinHashOnRay
+    from emogen.on_ray.cluster import connected
+
+    with connected(address) as ray:
+        yield MinHashOnRay(ray)
 
 
 def _figures(report: Report) -> dict[str, object]:

@@ -14,7 +14,7 @@ import typer
 
 from emogen.cli_engine import Address, EngineName, ShardRecords, Workers, pool_of
 from emogen.cli_options import takes_settings
-from emogen.errors import CheckFailedError
+from emogen.errors import CheckFailedError, InputError
 from emogen.run_file import RunFile
 from emogen.settings import RunSettings
 from emogen.terminal import AsJson, note, progress, say, show_counts, show_json, show_remarks
@@ -65,6 +65,8 @@ def generate(
     (replays a file of answers). A known model's name stands for its backend: --backend gpt-6.1-sol.
     """
     pool = pool_of(engine, address, workers, shard_records)
+    if settings.model.vllm is not None and pool is None and not (dry_run or show_prompt):
+        raise InputError("is of use only with --engine ray", where="--vllm", remedy="Add it.")
     if show_prompt or dry_run:
         from emogen import cli_trial
 
@@ -73,7 +75,8 @@ def generate(
         else:
             cli_trial.dry_run(settings, overwrite=overwrite, as_json=as_json)
     else:
-        fill = _fill if pool is None else partial(_fill_on_ray, pool, address)
+        on_ray = _fill_on_ray if settings.model.vllm is None else _fill_by_vllm
+        fill = _fill if pool is None else partial(on_ray, pool, address)
         _run(settings, file, fill, overwrite=overwrite, as_json=as_json)
 
 
@@ -208,6 +211,35 @@ def _fill_on_ray(pool: Pool, address: str | None, what: _Filling) -> None:
 
     with connected(address) as ray:
         run(fill(ray))
+
+
+def _fill_by_vllm(pool: Pool, address: str | None, what: _Filling) -> None:
+    """Let engines on a cluster's GPUs answer."""
+    from emogen.event_loop import run
+    from emogen.on_ray.cluster import connected
+    from emogen.on_ray.vllm_generating import generate_by_vllm, refuse_others, vllm_processor
+    from emogen.on_ray.vllm_settings import read_vllm_settings
+
+    path = what.settings.model.vllm
+    if path is None or what.asker is None or what.journal is None:
+        raise InputError("no model is asked", where="--vllm", remedy="Name it: --backend openai:MODEL.")
+    refuse_others(what.asker.backend, what.settings)
+    told = read_vllm_settings(path)
+    with connected(address) as ray:
+        processor = vllm_processor(what.asker.backend.model, told, pool)
+        with what.shown() as row_is_there:
+            run(
+                generate_by_vllm(
+                    ray,
+                    processor,
+                    what.folder,
+                    what.dataset.records,
+                    what.asker,
+                    what.journal,
+                    what.settings,
+                    row_is_there,
+                )
+            )
 
 
 class _Spending:

@@ -132,3 +132,10 @@ def test_commands_page_is_the_programs() -> None:
     from docs.making.commands import page
 
     assert COMMANDS.read_text(encoding="utf-8") == page(), "run: make commands"
+
+
+def test_the_arithmetic_of_scaling() -> None:
+    """The tables of docs/scaling.md are what `make scaling` writes of the prices and of what was measured."""
+    from docs.making.scaling import PAGE, page
+
+    assert page() == PAGE.read_text("utf-8"), "run `make scaling`"

@@ -87,11 +87,12 @@ class OpenAIBackend:
             self.parameters["server"] = "own"
         self._timeout_s = options.timeout_s
         self._transport = self._connections(options)
+        self._has_address = self.server.own and options.vllm is None
         self._reached = False
         self._missed = 0
 
     def _servers(self, options: BackendOptions) -> tuple[Server, ...]:
-        if options.base_url is None:
+        if options.base_url is None and options.vllm is None:
             refuse_retired(self.model, dt.datetime.now(dt.UTC).date())
         return Server.all_of(options)
 
@@ -113,7 +114,7 @@ class OpenAIBackend:
     @property
     def address(self) -> str:
         """Where it is asked, for messages; empty where that goes without saying."""
-        return ", ".join(server.base_url for server in self.servers) if self.server.own else ""
+        return ", ".join(server.base_url for server in self.servers) if self._has_address else ""
 
     @property
     def structured(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -52,6 +53,11 @@ class ModelOptions(BaseModel):
     base_url: Annotated[tuple[str, ...], BeforeValidator(_addresses)] | None = Field(
         None,
         description="OpenAI-compatible server, up to and including /v1; several of the same model share the work.",
+    )
+    vllm: Path | None = Field(
+        None,
+        description="Serve the model on GPUs of a Ray cluster (--engine ray): settings of Ray's vLLM processor, a YAML "
+        "or TOML file.",
     )
     api_key_env: Annotated[str, AfterValidator(_name_of_a_variable)] | None = Field(
         None,

@@ -74,7 +74,13 @@ class Server:
             InputError: an address is none, or holds a password.
             CredentialError: there is no key, or what is there cannot be one.
         """
-        own = options.base_url is not None
+        if options.base_url is not None and options.vllm is not None:
+            raise InputError(
+                "the model is served in two ways, by --vllm and by --base-url",
+                where="--vllm",
+                remedy="Leave one of them out.",
+            )
+        own = options.base_url is not None or options.vllm is not None
         variable = options.api_key_env or DEFAULT_KEY
         addresses = dict.fromkeys(map(address_of, options.base_url or [DEFAULT_BASE_URL]))
         key = key_in(variable)

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 from emogen.asking import Answered, UnreadableImageError, go_on
 from emogen.backends import blind
 from emogen.backends.openai import OpenAIBackend
-from emogen.batch.plans import Failure, Plans
+from emogen.batch.plans import Failure
 from emogen.dialogue import Dialogue, Request
 from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
@@ -22,7 +22,20 @@ from emogen.schemas import ImageInput, ImageRecord, Prompt, Rejection
 from emogen.sight import Sight
 from emogen.store import RunFolder
 
-__all__ = ["Missing", "Rows", "Standing", "fill"]
+__all__ = ["Missing", "Rows", "Standing", "Submitted", "fill"]
+
+
+class Submitted(Protocol):
+    """What is known of requests that were handed over in large: `emogen.batch.plans.Plans`, or what takes its place."""
+
+    def is_asked(self, key: bytes) -> bool:
+        """Whether a request waits for its answer there."""
+
+    def failure(self, key: bytes) -> Failure | None:
+        """Return why a request had no answer when it was last there; None where it had, or was not."""
+
+    def refused_formats(self) -> Mapping[str, str]:
+        """Return the answer formats that were refused, with what was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,7 @@ class Rows:
         tokens_per_row: Most tokens for one row; a correction that would take more is not asked for.
         sight: Where the images are, if the model is to see them.
         journal: The answers; None where there are none yet.
-        plans: The batches; None where there are none yet.
+        plans: The batches, or what else answers in large; None where there are none yet.
 
     Raises:
         InputError: images are to be seen, and the model takes none.
@@ -97,7 +110,7 @@ class Rows:
         tokens_per_row: int | None = None,
         sight: Sight | None = None,
         journal: Journal | None,
-        plans: Plans | None,
+        plans: Submitted | None,
     ) -> None:
         if sight is not None and not backend.sees:
             raise blind(backend.model)
@@ -185,7 +198,7 @@ class Rows:
         return Missing(key, request, waiting=False, failure=self._plans.failure(key) if self._plans else None)
 
 
-def _go_on(backend: OpenAIBackend, journal: Journal | None, plans: Plans | None) -> None:
+def _go_on(backend: OpenAIBackend, journal: Journal | None, plans: Submitted | None) -> None:
     """Ask in the answer format that the run has come to, online or by what its batches were refused."""
     if journal is not None:
         go_on(backend, journal)

@@ -57,6 +57,10 @@ def backend_for(settings: RunSettings, *, is_trial: bool = False) -> OpenAIBacke
         raise InputError(
             "a batch goes to one provider, not to several servers", where="--base-url", remedy="Name one."
         )
+    if settings.model.vllm is not None:
+        raise InputError(
+            "a batch goes to a provider", where="--vllm", remedy="Leave it out, or use `emogen generate`."
+        )
     # Azure's batches are made otherwise.
     if isinstance(backend, OpenAIBackend) and backend.name != "azure":
         return backend

@@ -15,7 +15,7 @@ from typing import Any, Final
 from emogen.dedup import Match
 from emogen.registry import require
 
-__all__ = ["MinHash", "rows_per_band", "shingles"]
+__all__ = ["MinHash", "best_match", "rows_per_band", "shingles"]
 
 BANDS: Final = 32
 # The share of pairs at the very threshold that are found; of those above it, more.
@@ -48,7 +48,7 @@ class MinHash:
         index = self._rensa.RMinHashLSH(threshold, permutations, BANDS)
         found: dict[int, Match] = {}
         for number, (words, sketch) in enumerate(self._sketches(texts, permutations)):
-            best = _best(words, texts, index.query(sketch), threshold)
+            best = best_match(words, texts, index.query(sketch), threshold)
             if best is None:
                 index.insert(number, sketch)
             else:
@@ -82,9 +82,10 @@ def rows_per_band(threshold: float) -> int:
     return rows
 
 
-def _best(
+def best_match(
     words: frozenset[str], texts: Sequence[str], candidates: Sequence[int], threshold: float
 ) -> Match | None:
+    """Return the candidate that is most like a text of these word pairs; None where none is alike enough."""
     best: Match | None = None
     for candidate in sorted(candidates):
         others = shingles(texts[candidate])

@@ -58,12 +58,13 @@ def find(
     run: Path,
     method: str = "minhash",
     *,
+    opened: Method | None = None,
     compare: Compare = "answers",
     threshold: float | None = None,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Report:
     """Find the near-duplicates of a run and change nothing; see `dedup`."""
-    opened = METHODS.get(method)()
+    opened = opened or METHODS.get(method)()
     limit = opened.threshold if threshold is None else threshold
     found = _found(run, opened, compare, limit, advance)
     return Report(found.compared, limit, found.clusters())
@@ -73,6 +74,7 @@ def dedup(
     run: Path,
     method: str = "minhash",
     *,
+    opened: Method | None = None,
     compare: Compare = "answers",
     threshold: float | None = None,
     remove: bool = False,
@@ -88,6 +90,7 @@ def dedup(
     Args:
         run: The run folder.
         method: A name of `METHODS`.
+        opened: What does the work of that method, where it is not what `METHODS` has.
         compare: What of a sample is compared.
         threshold: The least score of near-duplicates; None is the method's own.
         remove: Move them to the rejections instead of flagging them.
@@ -97,7 +100,7 @@ def dedup(
         InputError: there is no run with samples, it is open in another process, or it cannot be written.
         MissingExtraError: the method's package is not installed.
     """
-    opened = METHODS.get(method)()
+    opened = opened or METHODS.get(method)()
     limit = opened.threshold if threshold is None else threshold
     work = _Work(run, opened, compare, limit, advance, remove)
     note = {"method": method, "compare": compare, "threshold": limit, "removed": remove}

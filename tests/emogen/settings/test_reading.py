@@ -79,7 +79,7 @@ def test_settings_that_cannot_be_used(given: dict[str, Any], expected: str) -> N
 def test_the_backend_is_opened_with_what_was_said() -> None:
     """Every option of a model reaches the backend, with the seed and the number in flight."""
     model = {"temperature": 0.5, "max_tokens": 9, "answer_format": "text", "base_url": ("http://h/v1",)}
-    model |= {"api_key_env": "MY_KEY", "timeout_s": 3}
+    model |= {"api_key_env": "MY_KEY", "timeout_s": 3, "vllm": None}
     given = read_settings({"model": model, "seed": 4, "limits": {"in_flight": 5}})
     run = {"model": None, "seed": 4, "in_flight": 5, "is_trial": False}
     assert backend_options(given).model_dump() == {**model, **run}
