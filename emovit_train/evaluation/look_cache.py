@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from emogen.terminal import note
@@ -40,13 +41,17 @@ class LookCache:
 
     def __init__(self, known: sqlite3.Connection | None) -> None:
         self._known = known
+        # Not every build of SQLite lets threads share a connection.
+        self._alone = Lock()
         self._new: dict[str, int | None] = {}
 
     def get(self, sha256: str) -> tuple[int | None] | None:
         """Return the look, in a tuple of one; None where it is not known. Any thread may ask."""
-        if self._known is None:
+        known = self._known
+        if known is None:
             return None
-        row = self._known.execute("SELECT look FROM looks WHERE sha256 = ?", (sha256,)).fetchone()
+        with self._alone:
+            row = known.execute("SELECT look FROM looks WHERE sha256 = ?", (sha256,)).fetchone()
         return None if row is None else (None if row[0] is None else row[0] + _SIGNED,)
 
     def put(self, sha256: str, look: int | None) -> None:
@@ -62,7 +67,7 @@ class LookCache:
         if self._known is None or not rows:
             return
         try:
-            with self._known:
+            with self._alone, self._known:
                 self._known.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?)", rows)
         except sqlite3.Error as error:
             note(f"{cache_file()} cannot be written ({error}): these pictures are hashed again next time")
