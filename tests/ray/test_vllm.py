@@ -60,14 +60,12 @@ def test_passes(tmp_path: Path, model: Path, records_file: Callable[..., Path]) 
         assert done.returncode == 0, done.stdout + done.stderr
         said.append(done.stdout)
     assert "kept 13: categorical 5, conversation 4, reasoning 4" in said[0]
-    assert "rejected 2: engine_error 2" in said[0]
+    assert all("rejected 2: engine_error 2" in each for each in said)
     rows = [json.loads(line) for line in (run / "samples.jsonl").read_text().splitlines()]
     asked = [row["provenance"] for row in rows if row["instruction"] != "categorical"]
     assert sorted(row["revision"] for row in asked) == [0] * 6 + [1] * 2
     assert {row["answer_format"] for row in asked} == {"json_schema"}
-    assert {row["usage"]["completion_tokens"] for row in asked} == {21, 42} or all(
-        row["usage"]["completion_tokens"] == 21 for row in asked
-    )
+    assert {row["usage"]["completion_tokens"] for row in asked} == {21}
     assert {row["latency_s"] for row in asked} == {0.25}
     rejected = [json.loads(line) for line in (run / "rejections.jsonl").read_text().splitlines()]
     assert {row["detail"] for row in rejected} == {"ValueError: the prompt is too long"}
