@@ -210,6 +210,7 @@ def _fill_on_ray(pool: Pool, address: str | None, what: _Filling) -> None:
             )
 
     with connected(address) as ray:
+        gc.freeze()
         run(fill(ray))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import traceback
 import uuid
@@ -11,7 +12,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from emogen.admission import Limits
 from emogen.asking import Asker
@@ -36,6 +37,8 @@ from emogen.store import made_of
 from emogen.terminal import notes_to
 
 __all__ = ["Errand", "ShardWorker"]
+
+GC_AFTER_ALLOCATIONS: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,9 @@ class ShardWorker:
     def _told(self) -> _Told:
         """Open what the run's settings name; within the loop, when the first shard is there."""
         notes_to(self._note)
+        # As the command line has it: Ray and pandas are not searched for garbage, row after row.
+        gc.freeze()
+        gc.set_threshold(GC_AFTER_ALLOCATIONS)
         errand = self._errand
         settings = read_settings(errand.settings, lambda key: f"as a worker was told: {key}")
         renderer = renderer_of(settings)
