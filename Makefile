@@ -102,6 +102,7 @@ lavis: $(READY)
 
 bench-generation: $(READY)
 	$(BIN)/python -m benchmarks.generation.measure all
+	$(BIN)/python -m docs.making.scaling
 
 bench-scale: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
@@ -112,6 +113,7 @@ bench-sources: $(READY)
 
 bench-exports: $(READY)
 	$(BIN)/python -m benchmarks.exports.measure
+	$(BIN)/python -m docs.making.scaling
 
 bench-report: $(READY)
 	$(BIN)/python -m benchmarks.report.measure
