@@ -45,6 +45,9 @@ def main(
     generate: Annotated[
         bool, typer.Option(help="Make the instructions anew, by the embedded model.")
     ] = False,
+    finished: Annotated[
+        bool, typer.Option("--finished", help="Run nothing; compare what is finished so far.")
+    ] = False,
 ) -> None:
     """Tune on the three types of instructions, and compare on drawings that no arm has seen."""
     scored = read_scores(labels)
@@ -57,7 +60,10 @@ def main(
         for arm, fold, seed, portion in wanted
         if arm.types or (seed == 0 and portion == 100)
     ]
-    run_all(_steps(out, runs, chosen, samples, drawn), out)
+    if finished:
+        runs = [run for run in runs if _predictions(out, run).is_file()]
+    else:
+        run_all(_steps(out, runs, chosen, samples, drawn), out)
     result = compare(out, scored, chosen, runs, drawn)
     write_text(out / "results.json", json.dumps(result, indent=2) + "\n")
     tables.picture(result["table"], out / "results.png")
@@ -101,7 +107,7 @@ def compare(
     found: dict[str, list[Outcome]] = {}
     for run in runs:
         name = run.arm.name if run.portion == 100 else f"{run.arm.name}, {run.portion}%"
-        for row in read_predictions(out / "evaluated" / run.name / "predictions.jsonl"):
+        for row in read_predictions(_predictions(out, run)):
             image = str(Path(row.image).relative_to(out / "labelled"))
             said = outcomes.outcome(
                 run.fold, chosen[run.fold], image, str(row.label), row.readings["sum"], near_ties
@@ -117,13 +123,27 @@ def compare(
                 found.setdefault(name, []).extend([said] if said else [])
     return {
         "table": tables.summary(found, REFERENCE, [PROBE]),
-        "not_run": [arm.name for arm in arms.ARMS if arm not in {run.arm for run in runs}],
+        "not_run": _not_run(runs, sorted(chosen)),
         "folds": sorted(chosen),
         "seeds": sorted({run.seed for run in runs}),
         "settings": asdict(arms.CHOSEN),
         "captioning": {"steps": arms.CAPTION_STEPS, "batch": arms.CAPTION_BATCH},
         "machine": {"processor": platform.machine(), "python": platform.python_version()},
     }
+
+
+def _predictions(out: Path, run: arms.Run) -> Path:
+    return out / "evaluated" / run.name / "predictions.jsonl"
+
+
+def _not_run(runs: Sequence[arms.Run], wanted: Sequence[int]) -> list[str]:
+    """Return the arms that were not run, with the folds where there are others of them."""
+    missing = []
+    for arm in arms.ARMS:
+        lacks = [fold for fold in wanted if fold not in {run.fold for run in runs if run.arm == arm}]
+        where = "" if len(lacks) == len(wanted) else f" in fold {' and '.join(map(str, lacks))}"
+        missing += [f"{arm.name}{where}"] if lacks else []
+    return missing
 
 
 def _baselines(

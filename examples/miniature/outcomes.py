@@ -76,16 +76,22 @@ def score(outcomes: Sequence[Outcome]) -> Score:
     return Score(len(outcomes), sum(hits) / len(hits), low, high, macro_f1(labels, said))
 
 
-def difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> tuple[float, float, float]:
+def difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> tuple[float, float, float] | None:
     """Return by how much the second arm's accuracy is higher, drawing by drawing, and the 95% interval.
 
     Args:
         first: Outcomes of an arm, with one seed or more.
-        second: Of another in the same folds.
+        second: Of another.
+
+    Returns:
+        None where no drawing of a fold was seen by both.
     """
     before: dict[str, list[bool]] = {}
     for each in first:
         before.setdefault(each.place, []).append(each.right)
-    gains = [each.right - fmean(before[each.place]) for each in second]
-    low, high = interval(gains, units=[each.code for each in second])
+    both = [each for each in second if each.place in before]
+    if not both:
+        return None
+    gains = [each.right - fmean(before[each.place]) for each in both]
+    low, high = interval(gains, units=[each.code for each in both])
     return fmean(gains), low, high

@@ -40,6 +40,7 @@ def markdown(rows: Mapping[str, Any], reference: str, probe: str) -> str:
     """Return the table in Markdown; intervals are 95%, by bootstrap over emoji."""
     head = [
         "tuned on",
+        "drawings of B",
         "**B** accuracy",
         "B macro-F1",
         "B, no near ties",
@@ -50,6 +51,7 @@ def markdown(rows: Mapping[str, Any], reference: str, probe: str) -> str:
     for name, tests in rows.items():
         cells = [
             name,
+            str(tests["B"]["n"]),
             _with_interval(tests["B"]),
             f"{tests['B']['macro_f1']:.2f}",
             _with_interval(tests["B, near ties left out"]),

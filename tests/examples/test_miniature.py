@@ -27,6 +27,7 @@ from examples.miniature import (
     steps,
     tables,
 )
+from examples.miniature.__main__ import _not_run as not_run
 from examples.miniature.folds import Fold, folds
 from examples.miniature.scores import LABELS, Scored, read_scores
 from tests.emovit_train.evaluation.prediction_rows import row as prediction
@@ -168,10 +169,19 @@ def test_scores_are_hand_counted() -> None:
     found = outcomes.score(one)
     assert (found.n, found.accuracy) == (4, 0.5)
     assert found.low <= 0.5 <= found.high
-    assert outcomes.difference(one, other)[0] == 0.25
-    assert outcomes.difference(other, one)[0] == -0.25
-    assert outcomes.difference(one + other, other)[0] == 0.125
+
+    def gain(first: list[outcomes.Outcome], second: list[outcomes.Outcome]) -> float | None:
+        found = outcomes.difference(first, second)
+        return None if found is None else found[0]
+
+    assert gain(one, other) == 0.25
+    assert gain(other, one) == -0.25
+    assert gain(one + other, other) == 0.125
     assert outcomes.difference(one, one) == (0.0, 0.0, 0.0)
+    # Of arms that are not finished in the same folds, what both have seen is compared.
+    second_fold = [seen("1 f/e", "fear"), seen("1 f/f", "fear")]
+    assert gain(one, other + second_fold) == 0.25
+    assert gain(one, second_fold) is None
 
 
 def test_the_table_says_what_lies_within_the_interval() -> None:
@@ -202,6 +212,14 @@ def test_runs_have_folders_of_their_own() -> None:
         for portion in (5, 100)
     ]
     assert len({run.name for run in runs}) == len(runs)
+
+
+def test_what_is_not_run_yet_is_told() -> None:
+    """An arm that has not begun by its name, another one with the folds that it lacks."""
+    untuned, categorical, *_ = arms.ARMS
+    runs = [*(arms.Run(untuned, fold) for fold in range(3)), arms.Run(categorical, 1)]
+    assert not_run(runs, [0, 1, 2]) == ["categorical in fold 0 and 2", "+ conversation", "+ reasoning"]
+    assert not_run(runs, [1]) == ["+ conversation", "+ reasoning"]
 
 
 def test_its_commands_are_those_of_the_program(tmp_path: Path) -> None:
