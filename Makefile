@@ -94,7 +94,7 @@ scaling: $(READY)
 
 ray: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
-	$(BIN)/python -m pytest -m ray tests/ray
+	$(BIN)/python -m pytest -m "ray and not slow" tests/ray
 
 lavis: $(READY)
 	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) $(BIN)/emovit_train setup-lavis --folder $(LAVIS_VENV)

@@ -13,7 +13,9 @@ import pytest
 
 from emogen.journal import Journal
 
-pytestmark = pytest.mark.ray
+# Two minutes: each pass starts all of the processor's stages.
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytest.importorskip("ray", reason="the extra ray is not installed")
 TESTS = Path(__file__).parents[1]
 TEMPLATE = (
     "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
