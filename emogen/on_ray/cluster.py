@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ __all__ = ["QUIET", "connected"]
 
 # Of a cluster of this machine alone: what goes through it are parcels of some hundred kilobytes.
 OBJECT_STORE_BYTES: Final = 200 * 2**20
+PATIENCE_S: Final = 10.0
 # Ray takes 127.0.0.1 for the machine's address in its network; its other processes would wait there in vain.
 LOOPBACK: Final = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 # Said in the environment, which Ray hands on to the processes that it starts: no reports to its makers, no bars and
@@ -54,6 +56,8 @@ def connected(address: str | None) -> Iterator[Any]:
             where="--address",
             remedy="Run this command on a machine of the cluster, with --address auto.",
         )
+    if address is not None and ":" in address:
+        _refuse_absent(address)
     ray = require("ray", extra="ray", purpose="--engine ray")
     require("ray.data", extra="ray", purpose="--engine ray")
     own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
@@ -81,6 +85,15 @@ def connected(address: str | None) -> Iterator[Any]:
         ray.shutdown()
 
 
+def _refuse_absent(address: str) -> None:
+    """Refuse an address at which nobody listens: Ray would try for minutes, without a word."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise _unreachable(address, error) from error
+
+
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
     """Keep what Ray's own code prints on starting out of the terminal; what goes wrong is an exception as well."""
@@ -95,7 +108,7 @@ def _silent_stderr() -> Iterator[None]:
         os.close(nothing)
 
 
-def _unreachable(address: str | None, error: Exception) -> EmovitError:
+def _unreachable(address: str | None, error: BaseException) -> EmovitError:
     if address is None:
         return EmovitError(f"Ray does not start: {shorten(error, 200)}", remedy="See docs/scaling.md.")
     return InputError(

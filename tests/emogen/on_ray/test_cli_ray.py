@@ -28,6 +28,8 @@ def test_ray_that_is_not_installed_is_named(
         (["--engine", "rey"], "Did you mean 'ray'?"),
         (["--workers", "4"], "--workers: is of use only with --engine ray"),
         (["--engine", "ray", "--workers", "0"], "Write it as 4, or as 1:8"),
+        (["--engine", "ray", "--address", "127.0.0.1:1"], "--address: there is no cluster at '127.0.0.1:1'"),
+        (["--engine", "ray", "--address", "head:port"], "Start one with `ray start --head`"),
         (["--engine", "ray", "--address", "ray://head:10001"], "--address auto"),
     ],
 )
