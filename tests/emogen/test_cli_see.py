@@ -90,7 +90,7 @@ def test_resumed_and_rebuilt(
     for other in ([], ["--see", "--image-side", 300]):
         refused = emogen(*words, *other)
         assert refused.code == 2
-        assert "another parameters" in refused.err
+        assert "other settings: parameters" in refused.err
     assert emogen("rebuild", run).code == 0
     assert sorted((run / "samples.jsonl").read_bytes().splitlines()) == before
 

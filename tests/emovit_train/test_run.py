@@ -16,7 +16,7 @@ from emovit_train.answering import Asked, show_answers
 from emovit_train.checkpoint import save_checkpoint
 from emovit_train.evaluation.evaluate import evaluate
 from emovit_train.evaluation.items import choose_images
-from emovit_train.evaluation.predictors import open_predictor, tuned
+from emovit_train.evaluation.predictors import assembly, open_predictor
 from emovit_train.ranks import Ranks
 from emovit_train.run import assemble, read_data
 from emovit_train.settings import TrainSettings
@@ -99,7 +99,7 @@ def test_captions_precede_what_is_learnt_and_asked(
 
     monkeypatch.setattr("emovit_train.run.generate", generate)
     monkeypatch.setattr("emovit_train.predict.generate", generate)
-    monkeypatch.setattr(tuned, "rank", rank)
+    monkeypatch.setattr(assembly, "rank", rank)
     run.answers()
     question = categorical_question(LABELS)
     assert asked == [

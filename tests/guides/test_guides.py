@@ -259,6 +259,7 @@ ELSEWHERE = {
     "report.md": "tests/test_docs.py",
     "review.md": "tests/test_docs.py",
     "reproducing.md": "tests/emovit_train/reproduction/test_reproducing_guide.py",
+    "scaling.md": "tests/emogen/on_ray/test_ray_run.py",
     "tuning.md": "tests/emovit_train/test_tuning_guide.py",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import emogen.terminal
 from emogen.journal import Journal
 
 PRICES = 'as_of = 2026-01-01\n[per_million]\n"m" = [0.0, 1000.0]\n'
+GUIDE = Path(__file__).parents[3] / "docs" / "scaling.md"
 RAY = ("--engine", "ray", "--shard-records", 4)
 
 
@@ -54,6 +56,27 @@ def test_the_rows_are_the_same(
     assert rows(tmp_path / "ray") == rows(tmp_path / "local")
     assert emogen("rebuild", tmp_path / "ray").code == 0
     assert rows(tmp_path / "ray") == rows(tmp_path / "local")
+
+
+def test_the_guide_s_commands(
+    emogen: Emogen,
+    workers: Workers,
+    records_file: Callable[..., Path],
+    stub: OpenAIStub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On one machine, then on a cluster: the second command finds the run made, and asks nothing again."""
+    monkeypatch.chdir(tmp_path)
+    records_file(3)
+    lines = [line for line in GUIDE.read_text("utf-8").splitlines() if line.startswith("emogen generate")]
+    commands = [shlex.split(line) for line in lines if "--vllm" not in line]
+    assert len(commands) == 2
+    for _, *words in commands:
+        ran = emogen(*(stub.url if word.startswith("http://gpus") else word for word in words))
+        assert ran.code == 0, ran.err
+    assert len(stub.bodies) == 6
+    assert len(rows(Path("runs/mine"))) == 9
 
 
 def test_a_worker_that_dies_costs_what_was_in_flight(
