@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from emogen.errors import InputError, shorten
+from emogen.errors import InputError
+from emogen.row_file import read_row
 from emogen.schemas import ImageRecord, Sample, Split, TurnKind
 
 __all__ = ["StoredRecord", "StoredSample", "StoredTurn", "as_stored", "stored_samples"]
@@ -94,19 +95,8 @@ def stored_samples(path: Path) -> Iterator[StoredSample]:
                     yield decode(line)
                 except msgspec.DecodeError:
                     if not line.isspace():
-                        yield as_stored(_validated(line, f"{path}:{number}"))
+                        yield as_stored(read_row(line, Sample, f"{path}:{number}"))
     except OSError as error:
         raise InputError(
             f"cannot be read: {error.strerror}", where=path, remedy="Name a file that you may read."
-        ) from error
-
-
-def _validated(line: bytes, where: str) -> Sample:
-    try:
-        return Sample.model_validate_json(line)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "line"
-        raise InputError(
-            f"{field}: {shorten(first['msg'])}", where=where, remedy="Mend or remove this line."
         ) from error

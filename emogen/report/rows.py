@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from emogen.errors import InputError, shorten
+from emogen.errors import InputError
+from emogen.row_file import read_row
 from emogen.schemas import Rejection, Sample
 from emogen.store import REJECTIONS, SAMPLES
 
@@ -121,23 +122,10 @@ def _rows(path: Path, row: type[R], whole: type[BaseModel]) -> Iterator[R]:
                     yield decode(line)
                 except msgspec.DecodeError:
                     if line.strip() and line.endswith(b"\n"):
-                        yield _converted(line, row, whole, f"{path}:{number}")
+                        yield msgspec.convert(read_row(line, whole, f"{path}:{number}").model_dump(), row)
     except FileNotFoundError:
         return
     except OSError as error:
         raise InputError(
             f"cannot be read: {error.strerror}", where=path, remedy="Name a run that you may read."
         ) from error
-
-
-def _converted(line: bytes, row: type[R], whole: type[BaseModel], where: str) -> R:
-    """Read what the fast reader does not take, or say what is wrong with it."""
-    try:
-        read: dict[str, Any] = whole.model_validate_json(line).model_dump()
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "line"
-        raise InputError(
-            f"{field}: {shorten(first['msg'])}", where=where, remedy="Mend or remove this line."
-        ) from error
-    return msgspec.convert(read, row)
