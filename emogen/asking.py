@@ -30,7 +30,8 @@ from emogen.backends import (
 )
 from emogen.errors import InputError
 from emogen.estimates import estimated_usage, most_usage, with_estimate
-from emogen.journal import AnswerStore, Entry, Journal, request_key
+from emogen.journal import AnswerStore, Journal
+from emogen.journal_entry import Entry, request_key
 from emogen.prices import Price, price_of, require_price
 from emogen.schemas import Completion, Prompt, Usage
 from emogen.sight import UNREADABLE_IMAGE, encode
@@ -120,7 +121,7 @@ class Asker:
         Args:
             prompt: What is asked.
             revision: How many times the row was asked again with a correction.
-            context: Kept beside the answer, see `emogen.journal.Entry`.
+            context: Kept beside the answer, see `emogen.journal_entry.Entry`.
 
         Raises:
             RequestError: this request failed for good; `UnreadableImageError` where it could not even be sent.

@@ -76,7 +76,7 @@ class _Known:
 
     def answers(self, prompt: Prompt) -> bool:
         """Whether the journal answers a prompt."""
-        from emogen.journal import request_key
+        from emogen.journal_entry import request_key
 
         if self.backend is None or self.journal is None:
             return False

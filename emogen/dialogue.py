@@ -29,7 +29,7 @@ class Request:
     Attributes:
         prompt: What is asked.
         revision: How many times the row was asked before.
-        context: Kept beside the answer, see `emogen.journal.Entry`; models in it are JSON already.
+        context: Kept beside the answer, see `emogen.journal_entry.Entry`; models in it are JSON already.
     """
 
     prompt: Prompt

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import queue
 import sqlite3
 import threading
@@ -21,21 +20,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol
-
-import orjson
+from typing import Final, Protocol
 
 from emogen.errors import EmovitError, InputError
-from emogen.schemas import Completion, Message, Prompt, Usage
+from emogen.journal_entry import COLUMNS, Entry, PackedEntry, packed, unpacked
+from emogen.key_filter import KeyFilter
+from emogen.schemas import Usage
 
-__all__ = ["AnswerStore", "Entry", "Journal", "PackedEntry", "packed", "request_key", "unpacked"]
+__all__ = ["AnswerStore", "Journal"]
 
 GROUP_SIZE: Final = 64
 # The slot of a request is held until its answer is committed: waiting longer costs throughput, shorter costs CPU.
 GROUP_WAIT_S: Final = 0.005
 SCHEMA_VERSION: Final = 1
-# 2 MB: of a million known keys, one new one in seventeen is looked up in vain.
-FILTER_BITS: Final = 24
 
 # All or nothing: a process may be killed while it makes the file.
 _SCHEMA: Final = f"""
@@ -52,37 +49,7 @@ CREATE TABLE answers (
 PRAGMA user_version={SCHEMA_VERSION};
 COMMIT;
 """
-_COLUMNS: Final = ("key", "record_id", "instruction", "revision", "cost", "body")
-_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM answers"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One durable answer.
-
-    Attributes:
-        key: See `request_key`.
-        record_id: The record that was asked about.
-        instruction: The instruction type.
-        revision: 0 for the first request, 1 for the first re-ask with a correction, ...
-        attempts: How often the request was sent.
-        cost: What it cost when it was asked; None where the price was unknown.
-        completion: The raw answer.
-        context: What else is needed to make the sample anew from the journal alone: the record, prompt hashes, seeds.
-    """
-
-    key: bytes
-    record_id: str
-    instruction: str
-    revision: int
-    attempts: int
-    cost: float | None
-    completion: Completion
-    context: dict[str, Any]
-
-
-# An entry as it stands in the file, in the order of its columns.
-PackedEntry = tuple[bytes, str, str, int, float | None, bytes]
+_SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM answers"
 
 
 class AnswerStore(Protocol):
@@ -93,35 +60,6 @@ class AnswerStore(Protocol):
 
     async def put(self, entry: Entry) -> None:
         """Keep an answer; it is durable when this returns."""
-
-
-def request_key(model: str, parameters: dict[str, Any], prompt: Prompt, revision: int = 0) -> bytes:
-    """Return the SHA-256 of everything that decides what is asked, and for which record.
-
-    Two records that read alike are two requests: each has an answer of its own. The revision is part of it:
-    otherwise a rejected answer would be replayed for ever.
-    """
-    canonical = orjson.dumps(
-        [
-            model,
-            parameters,
-            prompt.record_id,
-            prompt.instruction,
-            [_said(message) for message in prompt.messages],
-            prompt.answer_schema,
-            [[turn.question, turn.openings, turn.evidence] for turn in prompt.guide],
-            revision,
-        ],
-        option=orjson.OPT_SORT_KEYS,
-    )
-    return hashlib.sha256(canonical).digest()
-
-
-def _said(message: Message) -> list[Any]:
-    """Return what decides of a message; of its images their files' hashes, so that an edited one is asked anew."""
-    words: list[Any] = [message.role, message.content]
-    # Without images there is no third part: such requests keep the keys that they always had.
-    return [*words, [image.seen.model_dump() for image in message.images]] if message.images else words
 
 
 class Journal:
@@ -136,7 +74,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._keys = _KeyFilter()
+        self._keys = KeyFilter()
         self._group: _Group | None = None
         self._groups: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -307,29 +245,6 @@ class Journal:
             group.loop.call_soon_threadsafe(_settle, group.waiting, self._failure)
 
 
-class _KeyFilter:
-    """Says which keys may have been added: most requests are new, and to know that costs no look into the file.
-
-    One bit for each of `1 << FILTER_BITS` hashes: it may take a new key for a known one, never the other way round.
-    """
-
-    def __init__(self) -> None:
-        self._bits = bytearray(1 << (FILTER_BITS - 3))
-
-    def add(self, key: bytes) -> None:
-        place, bit = self._place(key)
-        self._bits[place] |= bit
-
-    def __contains__(self, key: bytes) -> bool:
-        place, bit = self._place(key)
-        return bool(self._bits[place] & bit)
-
-    @staticmethod
-    def _place(key: bytes) -> tuple[int, int]:
-        number = int.from_bytes(key[:4], "big") >> (32 - FILTER_BITS)
-        return number >> 3, 1 << (number & 7)
-
-
 @dataclass(frozen=True, slots=True)
 class _Group:
     """Answers that are committed together, and the futures of those who wait for it."""
@@ -363,39 +278,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 @cache
 def _insert(rows: int) -> str:
-    values = f"({', '.join('?' * len(_COLUMNS))})"
-    return f"INSERT OR IGNORE INTO answers ({', '.join(_COLUMNS)}) VALUES {', '.join([values] * rows)}"
+    values = f"({', '.join('?' * len(COLUMNS))})"
+    return f"INSERT OR IGNORE INTO answers ({', '.join(COLUMNS)}) VALUES {', '.join([values] * rows)}"
 
 
 def _settle(waiting: list[asyncio.Future[str | None]], failure: str | None) -> None:
     for committed in waiting:
         if not committed.done():
             committed.set_result(failure)
-
-
-def packed(entry: Entry) -> PackedEntry:
-    """Return an entry as it stands in the file."""
-    body = orjson.dumps(
-        {
-            "completion": entry.completion.model_dump(),
-            "attempts": entry.attempts,
-            "context": entry.context,
-        }
-    )
-    return entry.key, entry.record_id, entry.instruction, entry.revision, entry.cost, body
-
-
-def unpacked(row: PackedEntry) -> Entry:
-    """Return the entry that stands in the file like this."""
-    key, record_id, instruction, revision, cost, body = row
-    held = orjson.loads(body)
-    return Entry(
-        key,
-        record_id,
-        instruction,
-        revision,
-        held["attempts"],
-        cost,
-        Completion.model_validate(held["completion"]),
-        held["context"],
-    )

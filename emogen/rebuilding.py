@@ -13,7 +13,8 @@ from emogen.checks.settings import DEFAULT_CHECKS, CheckSettings
 from emogen.dialogue import Hearing
 from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
-from emogen.journal import Entry, Journal
+from emogen.journal import Journal
+from emogen.journal_entry import Entry
 from emogen.judging import Judge, Outcome, instruction
 from emogen.marks import unmarked
 from emogen.prompts import PromptRenderer

@@ -38,7 +38,7 @@ PICTURE = [
     {"instructions", "reviews"},
     {"prompts", "admission", "journal", "prices", "estimates", "marks", "selection", "stored"},
     {"chat_templates"},
-    {"guides", "own_files", "sight", "capacity", "allowance"},
+    {"guides", "own_files", "sight", "capacity", "allowance", "journal_entry", "key_filter"},
     {"image_file", "seeds", "hub_model", "machine"},
     {"resources", "registry", "terminal"},
     {"schemas"},

@@ -17,7 +17,8 @@ from emogen.batch.remote import GoneError, Remote, RemoteBatch
 from emogen.batch.results import Garbled, NoAnswer, read_line
 from emogen.errors import InputError
 from emogen.estimates import with_estimate
-from emogen.journal import Entry, Journal
+from emogen.journal import Journal
+from emogen.journal_entry import Entry
 
 __all__ = ["Collection", "collect"]
 

@@ -132,13 +132,13 @@ class Asked:
     """One request that is in a batch, with what its answer is kept beside.
 
     Attributes:
-        key: See `emogen.journal.request_key`.
+        key: See `emogen.journal_entry.request_key`.
         record_id: The record that is asked about.
         instruction: The instruction type.
         revision: See `emogen.dialogue.Request`.
         answer_format: How the answer is asked for; empty where it has no form to have.
         prompt_tokens: About how many tokens are asked; 0 where an earlier version of this program did not note it.
-        context: See `emogen.journal.Entry`.
+        context: See `emogen.journal_entry.Entry`.
     """
 
     key: bytes

@@ -15,7 +15,8 @@ from emogen.batch.plans import Failure
 from emogen.dialogue import Dialogue, Request
 from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction
-from emogen.journal import Journal, request_key
+from emogen.journal import Journal
+from emogen.journal_entry import request_key
 from emogen.judging import Instruction, Judge, Outcome, parameters_of, unreadable_image
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageInput, ImageRecord, Prompt, Rejection

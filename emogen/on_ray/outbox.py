@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
-from emogen.journal import Entry, PackedEntry, packed, unpacked
+from emogen.journal_entry import Entry, PackedEntry, packed, unpacked
 from emogen.on_ray.desk import Parcel
 from emogen.on_ray.parcels import MADE, Made
 from emogen.store import MadeRow

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from emogen.admission import CostLimitError
 from emogen.errors import BackendError, CredentialError, EmovitError, InputError
-from emogen.journal import PackedEntry
+from emogen.journal_entry import PackedEntry
 from emogen.store import MadeRow
 
 __all__ = ["ASKED", "DONE", "FAILED", "MADE", "NOTE", "Failure", "Made", "Shard", "Tally"]

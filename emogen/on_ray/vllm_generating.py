@@ -20,7 +20,8 @@ from emogen.backends.openai import OpenAIBackend
 from emogen.batch.plans import Failure
 from emogen.batch.rows import Missing, Rows, fill
 from emogen.errors import CheckFailedError, InputError
-from emogen.journal import Entry, Journal
+from emogen.journal import Journal
+from emogen.journal_entry import Entry
 from emogen.judging import Judge, instruction
 from emogen.on_ray.pool import Pool
 from emogen.on_ray.vllm_rows import answer_of, kept, row_of

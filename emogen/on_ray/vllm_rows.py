@@ -12,7 +12,7 @@ from emogen.batch.plans import Failure
 from emogen.batch.rows import Missing
 from emogen.errors import InputError, shorten
 from emogen.estimates import estimated_usage, with_estimate
-from emogen.journal import Entry
+from emogen.journal_entry import Entry
 from emogen.prices import Price
 from emogen.schemas import Completion, Prompt, Usage
 

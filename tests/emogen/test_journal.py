@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from emogen.errors import EmovitError, InputError
-from emogen.journal import Entry, Journal, request_key
+from emogen.journal import Journal
+from emogen.journal_entry import Entry, request_key
 from emogen.schemas import Completion, GuidedTurn, ImageInput, Message, Prompt, SeenImage, Usage
 
 

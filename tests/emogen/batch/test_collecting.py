@@ -18,7 +18,8 @@ from emogen.batch.drafting import Limits
 from emogen.batch.plans import Failure, State
 from emogen.batch.rows import Missing
 from emogen.errors import BackendError
-from emogen.journal import Entry, Journal
+from emogen.journal import Journal
+from emogen.journal_entry import Entry
 from emogen.schemas import Sample
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from emogen.admission import CostLimitError, Limits
 from emogen.errors import BackendError, EmovitError, InputError, UnknownNameError
-from emogen.journal import Entry
+from emogen.journal_entry import Entry
 from emogen.on_ray.desk import Desk, Parcel
 from emogen.on_ray.outbox import ROOM, Outbox
 from emogen.on_ray.parcels import ASKED, MADE, Failure, Made

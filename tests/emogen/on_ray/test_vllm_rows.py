@@ -16,7 +16,7 @@ from emogen.batch.plans import Failure
 from emogen.batch.rows import Missing
 from emogen.dialogue import Request
 from emogen.errors import InputError
-from emogen.journal import Entry
+from emogen.journal_entry import Entry
 from emogen.on_ray.vllm_rows import answer_of, kept, row_of
 from emogen.on_ray.vllm_settings import read_vllm_settings
 from emogen.schemas import Message, Prompt
