@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tiny_models
 from command_line import Emogen
+from noise_images import noise_images
 from own_process import Program
 from PIL import Image
 
@@ -36,13 +36,7 @@ def answer(**fields: object) -> dict[str, object]:
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
     """Six images of noise, without labels."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for number in range(6):
-        noise = random.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(folder / f"{number}.png")
-    return folder
+    return noise_images(tmp_path / "photographs", 6)
 
 
 def test_models_in_this_process(emogen: Emogen, photographs: Path) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tiny_models
 from conftest import Emogen, Nodes
-from PIL import Image
+from noise_images import noise_images
 
 pytestmark = pytest.mark.ray
 
@@ -16,12 +15,7 @@ pytestmark = pytest.mark.ray
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
     """Forty images of noise, and one that is none."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for number in range(40):
-        noise = random.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(folder / f"{number}.png")
+    folder = noise_images(tmp_path / "photographs", 40)
     (folder / "broken.png").write_bytes(b"no image")
     return folder
 

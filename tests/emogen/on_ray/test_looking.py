@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tiny_models
 from command_line import Emogen
+from noise_images import noise_images
 from one_process import connected, start_desk
 from PIL import Image
 
@@ -46,12 +46,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_records_are_the_same(emogen: Emogen, away: None, tmp_path: Path) -> None:
     """Byte by byte, whoever looked, and though one of them died; what cannot be read is told."""
-    photographs = tmp_path / "photographs"
-    photographs.mkdir()
-    random = np.random.default_rng(0)
-    for number in range(9):
-        noise = random.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(photographs / f"{number}.png")
+    photographs = noise_images(tmp_path / "photographs", 9)
     (photographs / "broken.png").write_bytes(b"no image")
     words = ["describe", photographs, "--tagger", tiny_models.clip(tmp_path / "clip"), "--batch-size", 2]
     words += ["--thresholds", "scene=0,object=0,facial_expression=0,human_action=0"]
