@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,16 @@ class Emogen:
         return self.log.read_text(encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What a run on the cluster takes: its nodes, records, a server for a block, and the command line."""
+
+    nodes: Nodes
+    records: Callable[[int], Path]
+    server: Callable[..., Any]
+    emogen: Emogen
+
+
 @pytest.fixture
 def emogen_process(tmp_path: Path) -> Iterator[Emogen]:
     emogen = Emogen(tmp_path)
@@ -150,3 +161,10 @@ def emogen_process(tmp_path: Path) -> Iterator[Emogen]:
     for process in emogen.started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def trial(
+    nodes: Nodes, records: Callable[[int], Path], server: Callable[..., Any], emogen_process: Emogen
+) -> Trial:
+    return Trial(nodes, records, server, emogen_process)

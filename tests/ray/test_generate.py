@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PLANTED, Emogen, Nodes
+from conftest import PLANTED, Trial
 
 from benchmarks.generation.run_files import committed, sample_counts
 
@@ -63,20 +63,16 @@ def is_below(pid: int) -> bool:
     return pid == os.getpid()
 
 
-def test_the_same_run_as_without_ray(
-    nodes: Nodes,
-    records: Callable[[int], Path],
-    server: Callable[..., Any],
-    emogen_process: Emogen,
-    tmp_path: Path,
-) -> None:
+def test_the_same_run_as_without_ray(trial: Trial, tmp_path: Path) -> None:
     """Rows, manifest and journal of both engines are alike, and either goes on with what the other began."""
-    nodes.add()
-    told = (*SHARDS, "--address", nodes.address)
-    with server(latency_ms=10.0) as running:
+    trial.nodes.add()
+    told = (*SHARDS, "--address", trial.nodes.address)
+    with trial.server(latency_ms=10.0) as running:
         first = ("--limit", 300)
-        emogen_process.run(records(500), running.url, tmp_path / "local", *first)
-        said = emogen_process.run(records(500), running.url, tmp_path / "ray", *first, *told, "--workers", 2)
+        trial.emogen.run(trial.records(500), running.url, tmp_path / "local", *first)
+        said = trial.emogen.run(
+            trial.records(500), running.url, tmp_path / "ray", *first, *told, "--workers", 2
+        )
         assert "kept 300: conversation 300" in said
         assert running.stats()["paid_twice"] == 300
         ours, theirs = (rows(tmp_path / name / "samples.jsonl") for name in ("ray", "local"))
@@ -88,37 +84,31 @@ def test_the_same_run_as_without_ray(
         assert manifests[0] == manifests[1]
         assert len(committed(tmp_path / "ray")) == 300
         before = running.stats()["answers_paid"]
-        emogen_process.run(records(500), running.url, tmp_path / "ray")
-        emogen_process.run(records(500), running.url, tmp_path / "local", *told)
-        emogen_process.run(records(500), running.url, tmp_path / "ray", *told, "--overwrite")
-        assert "500 answers came from the journal, at no cost" in emogen_process.said()
+        trial.emogen.run(trial.records(500), running.url, tmp_path / "ray")
+        trial.emogen.run(trial.records(500), running.url, tmp_path / "local", *told)
+        trial.emogen.run(trial.records(500), running.url, tmp_path / "ray", *told, "--overwrite")
+        assert "500 answers came from the journal, at no cost" in trial.emogen.said()
         assert running.stats()["answers_paid"] == before + 400
         assert rows(tmp_path / "ray" / "samples.jsonl") == rows(tmp_path / "local" / "samples.jsonl")
 
 
-def test_deaths_lose_nothing(
-    nodes: Nodes,
-    records: Callable[[int], Path],
-    server: Callable[..., Any],
-    emogen_process: Emogen,
-    tmp_path: Path,
-) -> None:
+def test_deaths_lose_nothing(trial: Trial, tmp_path: Path) -> None:
     """A worker, a node and the run's own process are killed: each row once, nothing lost, little paid again."""
-    node = nodes.add()
+    node = trial.nodes.add()
     out = tmp_path / "run"
-    told = (*SHARDS, "--address", nodes.address, "--workers", "2:3", "--in-flight", IN_FLIGHT)
-    with server(latency_ms=50.0, lifetime=400) as running:
-        process = emogen_process.start(records(20_000), running.url, out, *told)
+    told = (*SHARDS, "--address", trial.nodes.address, "--workers", "2:3", "--in-flight", IN_FLIGHT)
+    with trial.server(latency_ms=50.0, lifetime=400) as running:
+        process = trial.emogen.start(trial.records(20_000), running.url, out, *told)
         wait_for(lambda: rows_in(out) > 2_000)
         os.kill(next(workers()), signal.SIGKILL)
         wait_for(lambda: rows_in(out) > 6_000)
-        nodes.kill(node)
+        trial.nodes.kill(node)
         wait_for(lambda: rows_in(out) > 10_000)
-        nodes.add()
+        trial.nodes.add()
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         answers, written = committed(out), sample_counts(out)
-        emogen_process.run(records(20_000), running.url, out, *told)
+        trial.emogen.run(trial.records(20_000), running.url, out, *told)
         stats, after, counts = running.stats(), committed(out), sample_counts(out)
     assert set(counts.values()) == {1}
     assert len(counts) == 20_000
@@ -129,42 +119,30 @@ def test_deaths_lose_nothing(
     assert stats["peak_in_flight"] <= 2 * IN_FLIGHT
 
 
-def test_a_rate_holds_over_all_workers(
-    nodes: Nodes,
-    records: Callable[[int], Path],
-    server: Callable[..., Any],
-    emogen_process: Emogen,
-    tmp_path: Path,
-) -> None:
+def test_a_rate_holds_over_all_workers(trial: Trial, tmp_path: Path) -> None:
     """A server that takes 200 requests a second refuses at most one in a hundred."""
-    nodes.add()
-    told = (*SHARDS, "--address", nodes.address, "--workers", 3)
-    with server(requests_per_minute=12_000, burst_s=1.0, latency_ms=20.0) as running:
-        emogen_process.run(records(4_000), running.url, tmp_path / "run", *told)
+    trial.nodes.add()
+    told = (*SHARDS, "--address", trial.nodes.address, "--workers", 3)
+    with trial.server(requests_per_minute=12_000, burst_s=1.0, latency_ms=20.0) as running:
+        trial.emogen.run(trial.records(4_000), running.url, tmp_path / "run", *told)
         stats = running.stats()
     assert stats["answers_paid"] == 4_000
     assert stats["refused_429"] <= 40
     assert stats["span_s"] < 1.25 * 4_000 / 200
 
 
-def test_ctrl_c_ends_cleanly(
-    nodes: Nodes,
-    records: Callable[[int], Path],
-    server: Callable[..., Any],
-    emogen_process: Emogen,
-    tmp_path: Path,
-) -> None:
+def test_ctrl_c_ends_cleanly(trial: Trial, tmp_path: Path) -> None:
     """It says how to go on, prints nothing of Ray's, and leaves no worker."""
-    nodes.add()
+    trial.nodes.add()
     out = tmp_path / "run"
-    with server() as running:
-        process = emogen_process.start(
-            records(20_000), running.url, out, *SHARDS, "--address", nodes.address, "--workers", 2
+    with trial.server() as running:
+        process = trial.emogen.start(
+            trial.records(20_000), running.url, out, *SHARDS, "--address", trial.nodes.address, "--workers", 2
         )
         wait_for(lambda: rows_in(out) > 500)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
-        said = emogen_process.said()
+        said = trial.emogen.said()
         assert said.endswith(
             f"interrupted; {out} keeps what is done, and the same command goes on from there.\n"
         )
@@ -176,18 +154,12 @@ def test_ctrl_c_ends_cleanly(
         assert stats["answers_paid"] - len(committed(out)) <= IN_FLIGHT
 
 
-def test_no_key_leaves_the_environment(
-    nodes: Nodes,
-    records: Callable[[int], Path],
-    server: Callable[..., Any],
-    emogen_process: Emogen,
-    tmp_path: Path,
-) -> None:
+def test_no_key_leaves_the_environment(trial: Trial, tmp_path: Path) -> None:
     """Neither Ray's files nor the run folder hold it, and it is in nobody's arguments."""
-    nodes.add()
+    trial.nodes.add()
     out = tmp_path / "run"
-    with server(latency_ms=10.0) as running:
-        emogen_process.run(records(50), running.url, out, *SHARDS, "--address", nodes.address)
+    with trial.server(latency_ms=10.0) as running:
+        trial.emogen.run(trial.records(50), running.url, out, *SHARDS, "--address", trial.nodes.address)
     places = [path for folder in (out, Path("/tmp/ray/session_latest/logs")) for path in folder.rglob("*")]
     assert len(places) > 10
     for path in places:
@@ -195,20 +167,14 @@ def test_no_key_leaves_the_environment(
             assert PLANTED.encode() not in path.read_bytes(), path
 
 
-def test_money_is_a_hard_stop(
-    nodes: Nodes,
-    records: Callable[[int], Path],
-    server: Callable[..., Any],
-    emogen_process: Emogen,
-    tmp_path: Path,
-) -> None:
+def test_money_is_a_hard_stop(trial: Trial, tmp_path: Path) -> None:
     """All workers together spend no more than is allowed; with more, the same command goes on."""
-    nodes.add()
+    trial.nodes.add()
     prices, out = tmp_path / "prices.toml", tmp_path / "run"
     prices.write_text('as_of = 2026-01-01\n[per_million]\n"stub" = [0.0, 1000.0]\n')
-    told = (*SHARDS, "--address", nodes.address, "--workers", 2, "--prices", prices)
-    with server(latency_ms=20.0) as running:
-        said = emogen_process.run(records(2_000), running.url, out, *told, "--max-cost", 60, code=1)
+    told = (*SHARDS, "--address", trial.nodes.address, "--workers", 2, "--prices", prices)
+    with trial.server(latency_ms=20.0) as running:
+        said = trial.emogen.run(trial.records(2_000), running.url, out, *told, "--max-cost", 60, code=1)
         assert "--max-cost" in said
         with sqlite3.connect(out / "journal.sqlite") as journal:
             (spent,) = journal.execute("SELECT total(cost) FROM answers").fetchone()
