@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pkgutil
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -13,11 +12,10 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from emogen.garbage import search_rarely
 from emogen.terminal import AsJson, Version, run_app, say, show_counts, show_json
 
 __all__ = ["app", "main"]
-
-GC_AFTER_ALLOCATIONS: Final = 20_000
 
 # Name → the function, or the program of further commands, in the order of the help.
 COMMANDS: Final = {
@@ -138,6 +136,5 @@ def setup_embeddings() -> None:
 
 def main() -> NoReturn:
     """Run the command line."""
-    # What is imported stays: to search it for garbage again and again takes a twentieth of a short command's time.
-    gc.set_threshold(GC_AFTER_ALLOCATIONS)
+    search_rarely()
     run_app(app)

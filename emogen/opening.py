@@ -102,8 +102,12 @@ def backend_of(settings: RunSettings, *, is_trial: bool = False) -> Backend | No
     return None
 
 
-def sight_of(settings: RunSettings) -> Sight | None:
+def sight_of(settings: RunSettings, image_root: Path | None = None) -> Sight | None:
     """Return what shows the images to the model; None where it is told of them in words alone.
+
+    Args:
+        settings: Of the run.
+        image_root: Where the images are, on a machine that need not have the records; None asks their source.
 
     Raises:
         InputError: the model is known to take no images.
@@ -115,7 +119,9 @@ def sight_of(settings: RunSettings) -> Sight | None:
     if settings.backend is not None:
         refuse_blind(settings.backend)
     return Sight(
-        source_of(settings).image_root, longest_side=images.image_side, jpeg_quality=images.image_quality
+        image_root or source_of(settings).image_root,
+        longest_side=images.image_side,
+        jpeg_quality=images.image_quality,
     )
 
 

@@ -48,6 +48,7 @@ PICTURE = [
         "atomic",
         "event_loop",
         "flat_template",
+        "garbage",
         "lock",
         "last_line",
         "row_file",

@@ -13,7 +13,7 @@ from emogen.on_ray.desk import Parcel
 from emogen.on_ray.parcels import ASKED, DONE, MADE, Made, Shard
 from emogen.on_ray.pool import Pool, run_pool
 from emogen.on_ray.serving import Serving, start_desk
-from emogen.on_ray.shards import ShardFile
+from emogen.on_ray.shards import ShardFile, ids_of
 from emogen.on_ray.worker import Errand, ShardWorker
 from emogen.opening import limits_of, sight_of, source_of
 from emogen.schemas import ImageRecord
@@ -137,6 +137,7 @@ class _Run(Serving):
         return Shard(lines, skip, known, format_of(self._asker.backend, self._journal))
 
     def _keys_of(self, lines: list[bytes]) -> Iterable[bytes]:
-        ids = (ImageRecord.model_validate_json(line).id for line in lines)
         types = self._folder.manifest["types"]
-        return [key for name in ids for kind in types for key in self._rowless.get((name, kind), ())]
+        return [
+            key for name in ids_of(lines) for kind in types for key in self._rowless.get((name, kind), ())
+        ]

@@ -12,7 +12,7 @@ import orjson
 
 from emogen.schemas import ImageRecord
 
-__all__ = ["ShardFile"]
+__all__ = ["ShardFile", "ids_of"]
 
 
 class _Place(NamedTuple):
@@ -81,5 +81,11 @@ class ShardFile:
         if not self._places[number].has_rows and number not in self._again:
             self._again.add(number)
             return frozenset()
-        ids = [orjson.loads(line)["id"] for line in lines]
-        return frozenset(key for name in ids for kind in self._types if (key := (name, kind)) in done)
+        return frozenset(
+            key for name in ids_of(lines) for kind in self._types if (key := (name, kind)) in done
+        )
+
+
+def ids_of(lines: Iterable[bytes]) -> list[str]:
+    """Return the ids of records that are lines of JSON."""
+    return [orjson.loads(line)["id"] for line in lines]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from emogen.asking import Asker
@@ -169,7 +169,7 @@ async def _passed(
     if first is None:
         return 0
     answered = 0
-    requests = (row_of(each, backend) for each in _chained(first, missing))
+    requests = (row_of(each, backend) for each in chain([first], missing))
     async for table in _answers(ray, processor, requests):
         entries: list[Entry] = []
         for row in table:
@@ -182,11 +182,6 @@ async def _passed(
         await asyncio.gather(*map(journal.put, entries))
         answered += len(entries)
     return answered
-
-
-def _chained(first: Missing, others: Iterator[Missing]) -> Iterator[Missing]:
-    yield first
-    yield from others
 
 
 async def _answers(

@@ -12,33 +12,32 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from emogen.admission import Limits
 from emogen.asking import Asker
 from emogen.backends import Backend, HasAnswerFormats
 from emogen.errors import CredentialError, EmovitError, InputError
 from emogen.event_loop import new_event_loop
+from emogen.garbage import search_rarely
 from emogen.on_ray.desk import Parcel
 from emogen.on_ray.lease import Lease, Report
 from emogen.on_ray.leased_admission import LeasedAdmission
 from emogen.on_ray.outbox import Outbox, ShardAnswers
 from emogen.on_ray.parcels import ASKED, DONE, FAILED, NOTE, Failure, Shard, Tally
-from emogen.opening import backend_of, renderer_of
+from emogen.opening import backend_of, renderer_of, sight_of
 from emogen.patience import Patience
 from emogen.pipeline import generate
 from emogen.prices import Price
 from emogen.prompts import PromptRenderer
 from emogen.schemas import ImageRecord, Rejection, Sample
-from emogen.settings import ImageSettings, RunSettings
+from emogen.settings import RunSettings
 from emogen.settings.reading import read_settings
 from emogen.sight import Sight
 from emogen.store import made_of
 from emogen.terminal import notes_to
 
 __all__ = ["Errand", "ShardWorker"]
-
-GC_AFTER_ALLOCATIONS: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -162,9 +161,9 @@ class ShardWorker:
     def _told(self) -> _Told:
         """Open what the run's settings name; within the loop, when the first shard is there."""
         notes_to(self._note)
-        # As the command line has it: Ray and pandas are not searched for garbage, row after row.
+        # Ray and pandas are not searched for garbage, row after row.
         gc.freeze()
-        gc.set_threshold(GC_AFTER_ALLOCATIONS)
+        search_rarely()
         errand = self._errand
         settings = read_settings(errand.settings, lambda key: f"as a worker was told: {key}")
         renderer = renderer_of(settings)
@@ -174,7 +173,7 @@ class ShardWorker:
         if backend is not None:
             gate = LeasedAdmission(self._name, self._renew, errand.limits)
             model = _Model(backend, gate, errand.price, Patience(backend, resumed=errand.resumed))
-        return _Told(settings, renderer, _sight_of(errand.image_root, settings.images), model)
+        return _Told(settings, renderer, sight_of(settings, errand.image_root), model)
 
     def _note(self, text: str) -> None:
         with suppress(RuntimeError):
@@ -203,13 +202,6 @@ class _Told:
 
 def _records(shard: Shard) -> Iterator[ImageRecord]:
     return map(ImageRecord.model_validate_json, shard.lines)
-
-
-def _sight_of(image_root: Path | None, told: ImageSettings) -> Sight | None:
-    # The records' own file need not be on this machine.
-    if image_root is None:
-        return None
-    return Sight(image_root, longest_side=told.image_side, jpeg_quality=told.image_quality)
 
 
 def _backend_of(settings: RunSettings) -> Backend | None:
