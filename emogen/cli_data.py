@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CaptionsFile",
+    "ImageRoot",
     "Labels",
     "Layout",
     "Location",
@@ -48,6 +49,7 @@ def option(name: str, **rules: Any) -> Any:
 Location = Annotated[Path, typer.Argument(help=RunSettings.model_fields["records"].description)]
 Out = Annotated[Path, typer.Option("--out", help="The records file to write (JSON Lines).")]
 Layout = Annotated[str | None, option("source")]
+ImageRoot = Annotated[Path | None, option("image_root")]
 Metadata = Annotated[Path | None, option("metadata")]
 CaptionsFile = Annotated[Path | None, option("captions")]
 Labels = Annotated[

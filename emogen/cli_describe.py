@@ -9,6 +9,7 @@ import typer
 
 from emogen.cli_data import (
     CaptionsFile,
+    ImageRoot,
     Labels,
     Layout,
     Location,
@@ -38,6 +39,7 @@ def describe(
     out: Out,
     source: Layout = None,
     metadata: Metadata = None,
+    image_root: ImageRoot = None,
     captions: CaptionsFile = None,
     labels: Labels = None,
     limit: Annotated[int | None, option("limit")] = None,
@@ -130,7 +132,7 @@ def describe(
     pool = pool_of(engine, address, workers, shard_records, gpus)
     settings = settings_of(
         {"records": data, "source": source, "labels": labels, "limit": limit, "prices": prices},
-        data={"metadata": metadata, "captions": captions},
+        data={"metadata": metadata, "image_root": image_root, "captions": captions},
         model={"base_url": base_url, "api_key_env": api_key_env, "timeout_s": timeout_s},
         limits={
             "in_flight": in_flight,

@@ -146,8 +146,10 @@ def _counted(samples: Iterator[StoredSample], advance: Callable[[int], object]) 
 
 
 def _samples_file(run: Path) -> Path:
-    from emogen.store import SAMPLES
+    from emogen.storage import refuse_address
+    from emogen.store import RUN, SAMPLES
 
+    refuse_address(run, RUN)
     path = run / SAMPLES if run.is_dir() or not run.suffix else run
     if not path.is_file():
         raise InputError("no samples there", where=path, remedy="Make them with `emogen generate`.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from emogen.cli_data import (
     CaptionsFile,
+    ImageRoot,
     Labels,
     Layout,
     Location,
@@ -39,6 +40,7 @@ def records(
     out: Out,
     source: Layout = None,
     metadata: Metadata = None,
+    image_root: ImageRoot = None,
     captions: CaptionsFile = None,
     labels: Labels = None,
     preset: Annotated[str | None, option("preset")] = None,
@@ -61,6 +63,7 @@ def records(
             {"records": data, "source": source, "labels": labels, "limit": limit},
             data={
                 "metadata": metadata,
+                "image_root": image_root,
                 "captions": captions,
                 "preset": preset,
                 "split": split,

@@ -16,6 +16,8 @@ from emogen.settings import RunSettings
 from emogen.sight import Sight
 from emogen.sources import Source, SourceOptions, open_source
 from emogen.sources.captions import Captions
+from emogen.storage import refuse_address
+from emogen.store import RUN
 
 __all__ = [
     "backend_of",
@@ -43,7 +45,8 @@ def records_path(settings: RunSettings) -> Path:
 
 def source_of(settings: RunSettings) -> Source:
     """Open what the records come from."""
-    options = SourceOptions(labels=settings.labels, metadata=settings.data.metadata)
+    data = settings.data
+    options = SourceOptions(labels=settings.labels, metadata=data.metadata, image_root=data.image_root)
     return open_source(records_path(settings), options, name=settings.source)
 
 
@@ -53,6 +56,8 @@ def dataset_of(settings: RunSettings) -> Dataset:
     Raises:
         InputError: the records, or the captions, are not there or cannot be read.
     """
+    refuse_address(settings.data.captions, "A file of captions")
+    refuse_address(settings.data.metadata, "What is known of images")
     captions = Captions(settings.data.captions) if settings.data.captions else None
     return Dataset(source_of(settings), settings.data.selection(settings.limit), captions)
 
@@ -61,10 +66,11 @@ def out_of(settings: RunSettings) -> Path:
     """Return the run folder.
 
     Raises:
-        InputError: nobody named one.
+        InputError: nobody named one, or it is an address.
     """
     if settings.out is None:
         raise InputError("no run folder given", remedy="Name one, as --out runs/mine.")
+    refuse_address(settings.out, RUN)
     return settings.out
 
 

@@ -22,6 +22,7 @@ from emogen.schemas import ImageRecord
 from emogen.sources import OnProblem, Problem
 from emogen.sources.folder import IMAGE_SUFFIXES, METADATA_NAMES
 from emogen.sources.problems import ProblemCounts
+from emogen.storage import refuse_address
 
 __all__ = ["Complete", "Report", "problems_file", "refuse_place", "write_records"]
 
@@ -59,6 +60,7 @@ def refuse_place(dataset: Dataset, out: Path) -> None:
     Raises:
         InputError: either is so.
     """
+    refuse_address(out, "A records file")
     if out.name in METADATA_NAMES or out.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(
             "is a name that an image or your metadata may have",

@@ -26,12 +26,14 @@ from emogen.row_file import Rows, holds_rows, line_of, rows_of
 from emogen.run_identity import PER_TYPE, compared
 from emogen.schemas import ImageRecord, Rejection, Sample
 from emogen.sight import UNREADABLE_IMAGE
+from emogen.storage import refuse_address
 
 __all__ = [
     "BATCHES",
     "JOURNAL",
     "MANIFEST",
     "REJECTIONS",
+    "RUN",
     "SAMPLES",
     "MadeRow",
     "RunFolder",
@@ -48,6 +50,8 @@ REJECTIONS: Final = "rejections.jsonl"
 MANIFEST: Final = "run.json"
 JOURNAL: Final = "journal.sqlite"
 BATCHES: Final = "batches.sqlite"
+# What an address is refused for: the journal is an SQLite file.
+RUN: Final = "The run folder, with its journal,"
 
 
 class MadeRow(NamedTuple):
@@ -96,6 +100,7 @@ class RunFolder:
         self.done: set[tuple[str, str]] = set()
         self.ends_as = "complete"
         self._seen: dict[str, bytes] = {}
+        refuse_address(path, RUN)
         try:
             with ExitStack() as opened:
                 path.mkdir(parents=True, exist_ok=True)
@@ -323,6 +328,7 @@ def read_manifest(run: Path) -> dict[str, Any] | None:
     Raises:
         InputError: it is there and cannot be read.
     """
+    refuse_address(run, RUN)
     path = run / MANIFEST
     try:
         manifest = orjson.loads(path.read_bytes())

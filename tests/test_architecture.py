@@ -39,7 +39,7 @@ PICTURE = [
     {"prompts", "admission", "journal", "prices", "estimates", "marks", "selection", "stored"},
     {"chat_templates"},
     {"guides", "own_files", "sight", "capacity", "allowance", "journal_entry", "key_filter"},
-    {"image_file", "seeds", "hub_model", "machine"},
+    {"image_file", "seeds", "hub_model", "machine", "storage"},
     {"resources", "registry", "terminal"},
     {"schemas"},
     {

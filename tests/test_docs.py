@@ -44,6 +44,10 @@ def test_the_commands_of_the_data_guide(
     monkeypatch.chdir(tmp_path)
     emoset_of(tmp_path / "EmoSet-118K", 4)
     Path("captions.json").write_text('{"awe_00000": "A bird."}')
+    Path("shards").mkdir()
+    for number in range(2):
+        record = {"image": f"image/awe/awe_0000{number}.jpg", "emotion": "awe"}
+        Path(f"shards/{number}.jsonl").write_text(json.dumps(record))
     assert run_commands(emogen, "data.md") >= 6
 
     def images(name: str) -> set[str]:
@@ -52,6 +56,8 @@ def test_the_commands_of_the_data_guide(
     assert len(images("emoset.jsonl")) == 32
     assert images("quarter.jsonl") < images("half.jsonl")
     assert len(images("balanced.jsonl")) == 16
+    assert len(Path("runs/shards/samples.jsonl").read_text().splitlines()) == 2
+    assert json.loads(Path("runs/shards/run.json").read_bytes())["image_root"] == "../../EmoSet-118K"
 
 
 def test_the_commands_of_the_perception_guide(

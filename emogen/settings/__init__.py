@@ -136,8 +136,8 @@ class RunSettings(_Group):
 
     records: Path | None = Field(
         None,
-        description="Records file, folder of images, EmoSet-118K's folder, a table (CSV, Parquet, Arrow), "
-        "or hf:owner/name.",
+        description="Records file, folder of images, EmoSet-118K's folder, a table (CSV, Parquet, Arrow), a folder or "
+        "pattern ('shards/*.jsonl') of such files, their address (s3://bucket/x), or hf:owner/name.",
     )
     source: Annotated[str, AfterValidator(_known_source)] | None = Field(
         None, description="Layout of the records, by its name. Default: what is there decides."

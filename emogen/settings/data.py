@@ -42,6 +42,9 @@ class DataSettings(BaseModel):
         None,
         description="What you know of the images of a folder. Default: metadata.jsonl or metadata.csv inside.",
     )
+    image_root: Path | None = Field(
+        None, description="Folder that the records' image paths start from. Default: where the records lie."
+    )
     captions: Path | None = Field(
         None,
         description="Captions from a file of their own, by image: JSON Lines, CSV, TSV, Parquet or JSON.",

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from emogen.settings import setting_fields, value_kind
 from emogen.sources import HUB_PREFIX
+from emogen.storage import address_of
 
 __all__ = ["merged", "nested", "value_at", "with_paths", "without"]
 
@@ -52,11 +53,15 @@ def value_at(given: object, key: Sequence[str]) -> Any:
 
 
 def with_paths(given: Mapping[str, Any], change: Callable[[Path], Path]) -> dict[str, Any]:
-    """Return nested settings in which `change` was applied to every path; a data set of the Hub is none."""
+    """Return nested settings in which `change` was applied to every path: neither addresses nor names of the Hub."""
     changed = dict(given)
     for key, field in setting_fields():
         path = value_at(given, key)
-        if value_kind(field) is Path and isinstance(path, str) and not path.startswith(HUB_PREFIX):
+        if value_kind(field) is not Path or not isinstance(path, str):
+            continue
+        if address := address_of(path):
+            changed = merged(changed, _alone(key, address))
+        elif not path.startswith(HUB_PREFIX):
             changed = merged(changed, _alone(key, str(change(Path(path)))))
     kind, _, script = str(given.get("backend")).partition(":")
     if kind == SCRIPTED and script:

@@ -15,6 +15,8 @@ from typing import Final, Protocol, runtime_checkable
 from emogen.errors import InputError
 from emogen.registry import Registry
 from emogen.schemas import ImageRecord
+from emogen.sources.files import is_pattern, kind_of
+from emogen.storage import address_of, refuse_address
 from emogen.terminal import say
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
 ]
 
 
+# Sources that look around in folders: these lie on a disk.
+_OF_THIS_MACHINE: Final = ("arrow", "emoset", "folder")
 # What tells a data set of the Hugging Face Hub from a path.
 HUB_PREFIX: Final = "hf:"
 
@@ -88,11 +92,13 @@ class SourceOptions:
     Attributes:
         labels: The label set of all records, instead of what the source says of it.
         metadata: The file that says what is known of the images of a folder.
+        image_root: The folder that the records' image paths start from, instead of where the records lie.
         on_notice: Called with a line that the user must know before something slow begins.
     """
 
     labels: tuple[str, ...] | None = None
     metadata: Path | None = None
+    image_root: Path | None = None
     on_notice: Callable[[str], None] = _to_stderr
 
 
@@ -176,15 +182,27 @@ def open_source(
     """Open what `location` names.
 
     Args:
-        location: A file, a folder, or `hf:owner/name`, a data set of the Hugging Face Hub.
+        location: A file, a folder, a pattern (`shards/*.jsonl`), an address of one of these (`s3://bucket/x`), or
+            `hf:owner/name`, a data set of the Hugging Face Hub.
         options: What the user chose.
         name: The source that reads it; by default what is there decides, see `detect`.
 
     Raises:
-        InputError: nothing is there, no source recognises it, or several do.
+        InputError: nothing is there, no source recognises it, or several do; or the source has no use for the
+            location, or for the folder of images.
         UnknownNameError: there is no source `name`.
     """
-    return SOURCES.get(name or detect(location))(str(location), options or SourceOptions())
+    name = name or detect(location)
+    address = address_of(location)
+    if address and name in _OF_THIS_MACHINE:
+        refuse_address(location, f"What the source {name} reads")
+    options = options or SourceOptions()
+    source = SOURCES.get(name)(address or str(location), options)
+    if options.image_root and source.image_root != options.image_root:
+        raise InputError(
+            f"the source {name} knows where its images are", where=options.image_root, remedy="Leave it out."
+        )
+    return source
 
 
 def detect(location: str | Path) -> str:
@@ -197,6 +215,8 @@ def detect(location: str | Path) -> str:
     """
     if str(location).startswith(HUB_PREFIX):
         return "hub"
+    if address_of(location) or is_pattern(location):
+        return kind_of(location)
     path = Path(location)
     if not path.exists():
         raise InputError(

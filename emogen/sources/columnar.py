@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from emogen.errors import InputError, shorten
 from emogen.registry import require
+from emogen.storage import DataFile
 
 __all__ = ["ColumnarFile"]
 
@@ -32,15 +32,13 @@ class ColumnarFile:
         MissingExtraError: pyarrow is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: DataFile) -> None:
         require("pyarrow", extra="tables", purpose=f"Reading {path.suffix or path.name} files")
         self.path = path
         self.row_count: int | None = None
         with _translated(path):
             if path.suffix.lower() == ".parquet":
-                import pyarrow.parquet as parquet
-
-                with parquet.ParquetFile(path) as file:
+                with _parquet_reader(path) as file:
                     self.schema = file.schema_arrow
                     self.row_count = file.metadata.num_rows
             else:
@@ -97,15 +95,12 @@ class ColumnarFile:
         self, columns: Sequence[str], image: str | None, size: int, *, with_images: bool
     ) -> Iterator[Any]:
         if self.path.suffix.lower() == ".parquet":
-            import pyarrow.parquet as parquet
-
             wanted = list(columns)
             if image and with_images:
                 wanted.append(image)
             elif image and self._has_paths(image):
                 wanted.append(f"{image}.path")
-            # By default the whole file is fetched ahead and kept; so, and without threads, it is one group of rows.
-            with parquet.ParquetFile(self.path, pre_buffer=False) as file:
+            with _parquet_reader(self.path) as file:
                 yield from file.iter_batches(batch_size=size, columns=wanted, use_threads=False)
             return
         with _arrow_reader(self.path) as (_, parts):
@@ -149,7 +144,16 @@ class Batch:
 
 
 @contextmanager
-def _arrow_reader(path: Path) -> Iterator[tuple[Any, Iterator[Any]]]:
+def _parquet_reader(path: DataFile) -> Iterator[Any]:
+    import pyarrow.parquet as parquet
+
+    # By default the whole file is fetched ahead and kept; so, and without threads, it is one group of rows.
+    with path.open("rb") as opened, parquet.ParquetFile(opened, pre_buffer=False) as file:
+        yield file
+
+
+@contextmanager
+def _arrow_reader(path: DataFile) -> Iterator[tuple[Any, Iterator[Any]]]:
     """Open an Arrow file as a stream or, where it is none, with its footer."""
     import pyarrow as pa
 
@@ -166,7 +170,7 @@ def _arrow_reader(path: Path) -> Iterator[tuple[Any, Iterator[Any]]]:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _translated(path: DataFile) -> Iterator[None]:
     import pyarrow as pa
 
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from emogen.errors import InputError, UnknownNameError, shorten
@@ -44,7 +43,7 @@ def meanings(names: Sequence[str], where: str) -> dict[str, str]:
     return found
 
 
-def tell_unused(names: Sequence[str], used: Mapping[str, str], where: Path, on_problem: OnProblem) -> None:
+def tell_unused(names: Sequence[str], used: Mapping[str, str], where: object, on_problem: OnProblem) -> None:
     """Say which columns mean nothing here, each with the field that it may have been meant for."""
     unused = [name for name in names if name not in used.values()]
     if not unused:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from emogen.errors import InputError, shorten
+from emogen.storage import DataFile
 
 __all__ = ["json_lines", "json_objects", "parse"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_objects(path: DataFile) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield `(line number, object)` for each line that is not blank; the first line is 1.
 
     Raises:
@@ -25,7 +25,7 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, parse(line, f"{path}:{number}")
 
 
-def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def json_lines(path: DataFile) -> Iterator[tuple[int, bytes]]:
     """Yield `(line number, line)` for each line that is not blank.
 
     Raises:
@@ -39,7 +39,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise InputError("the file is empty", where=path, remedy="Write one JSON object on each line.")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(path: DataFile) -> Iterator[tuple[int, bytes]]:
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, start=1):

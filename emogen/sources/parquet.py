@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from emogen.errors import InputError
 from emogen.schemas import Split
 from emogen.sources import SourceOptions
+from emogen.sources.files import data_files, root_of
 from emogen.sources.shards import Shard, ShardedSource, split_of
+from emogen.storage import DataFile
 
 __all__ = ["ParquetSource"]
 
@@ -22,8 +24,8 @@ class ParquetSource(ShardedSource):
     name = "parquet"
 
     def __init__(self, location: str, options: SourceOptions) -> None:
-        path = Path(location)
-        super().__init__(path if path.is_dir() else path.parent, options.labels, lambda: _shards(path))
+        root = options.image_root or root_of(location)
+        super().__init__(root, options.labels, lambda: _shards(location))
 
     @classmethod
     def recognises(cls, path: Path) -> str | None:
@@ -34,19 +36,23 @@ class ParquetSource(ShardedSource):
         return f"{first.relative_to(path)} is in it" if first else None
 
 
-def _shards(path: Path) -> Iterator[Shard]:
+def _shards(location: str) -> Iterator[Shard]:
+    path = Path(location)
     if path.is_file():
         yield Shard(path, split_of(path.stem))
         return
-    found = [Shard(file, _split(file, path)) for file in _files(path)]
-    if not found:
+    files = [*_files(path)] if path.is_dir() else data_files(location, (_SUFFIX,))
+    if not files:
         raise InputError("no Parquet files here", where=path, remedy="Name a .parquet file, or their folder.")
+    found = [Shard(file, _split(file, location)) for file in files]
     order = (*get_args(Split), None)
-    yield from sorted(found, key=lambda shard: (order.index(shard.split), shard.path))
+    yield from sorted(found, key=lambda shard: (order.index(shard.split), str(shard.path)))
 
 
-def _split(file: Path, folder: Path) -> Split | None:
-    return split_of(file.stem) or (split_of(file.parent.name) if file.parent != folder else None)
+def _split(file: DataFile, location: str) -> Split | None:
+    """Return the split that a file's name says, or that of the folder that it lies in, below the one that was named."""
+    folder = PurePosixPath(str(file)).parent
+    return split_of(file.stem) or (split_of(folder.name) if folder != PurePosixPath(location) else None)
 
 
 def _files(folder: Path) -> Iterator[Path]:

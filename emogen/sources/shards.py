@@ -20,6 +20,7 @@ from emogen.sources.jsonl import default_id
 from emogen.sources.notes import SPLIT_WORDS, read_notes
 from emogen.sources.paths import inside
 from emogen.sources.usable import usable
+from emogen.storage import DataFile
 
 __all__ = ["ImageNotWrittenError", "Shard", "ShardedSource", "split_of"]
 
@@ -33,7 +34,7 @@ class ImageNotWrittenError(InputError):
 class Shard(NamedTuple):
     """One file of a data set, and the split that its name stands for."""
 
-    path: Path
+    path: DataFile
     split: Split | None
 
 
