@@ -69,13 +69,20 @@ class Answered:
         completion: The raw answer.
         attempts: How often it was sent, refusals with 429 not counted.
         cost: In the price table's currency; None where the price is unknown.
+        answered_at: See `emogen.journal_entry.Entry`.
         replayed: Whether it came from the journal.
     """
 
     completion: Completion
     attempts: int
     cost: float | None
+    answered_at: int | None
     replayed: bool
+
+    @classmethod
+    def kept(cls, entry: Entry) -> Answered:
+        """Return an answer that a journal has kept."""
+        return cls(entry.completion, entry.attempts, entry.cost, entry.answered_at, replayed=True)
 
 
 class UnreadableImageError(RequestError):
@@ -135,10 +142,11 @@ class Asker:
         known = self._journal.get(key) if self._journal else None
         if known is not None:
             self.replayed += 1
-            return Answered(known.completion, known.attempts, known.cost, replayed=True)
+            return Answered.kept(known)
         await _encode(prompt)
         expected = estimated_usage(prompt)
         ticket, completion, attempts = await self._admitted(prompt, expected)
+        answered_at = int(time.time())
         completion = with_estimate(completion, expected.prompt_tokens)
         usage = completion.usage
         self.estimated += usage.estimated
@@ -154,13 +162,14 @@ class Asker:
                         revision,
                         attempts,
                         cost,
+                        answered_at,
                         completion,
                         context or {},
                     )
                 )
         finally:
             self.admission.succeeded(ticket, usage.prompt_tokens + usage.completion_tokens, cost or 0.0)
-        return Answered(completion, attempts, cost, replayed=False)
+        return Answered(completion, attempts, cost, answered_at, replayed=False)
 
     def key(self, prompt: Prompt, revision: int = 0) -> bytes:
         """Return the address of a request in the journal."""

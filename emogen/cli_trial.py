@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
+from emogen.counting import counted
 from emogen.settings import RunSettings
 from emogen.terminal import say, show_json, show_remarks
 
@@ -22,8 +23,8 @@ __all__ = ["dry_run", "show_prompts"]
 
 SHOWN_PROMPTS: Final = 3
 WHY_UNASKED: Final = {
-    "no_context": "say nothing of their image",
-    "unreadable_image": "have an image that cannot be read",
+    "no_context": "without a word about the image",
+    "unreadable_image": "with an image that cannot be read",
 }
 
 
@@ -52,12 +53,13 @@ def dry_run(settings: RunSettings, *, overwrite: bool, as_json: bool = False) ->
         known = _known(settings, opened, overwrite=overwrite)
         total = _total(settings, dataset.records(), known)
     show_remarks(dataset.remarks())
-    say(f"{total.records} records, {total.requests} requests; nothing was asked")
+    say(f"{counted(total.records, 'record')}, {counted(total.requests, 'request')}; nothing was asked")
     for reason, count in total.unasked.items():
-        say(f"{count} records {WHY_UNASKED[reason]}: nothing would be asked about them ({reason})")
+        say(f"nothing would be asked about {counted(count, 'record')} {WHY_UNASKED[reason]} ({reason})")
     if total.done or total.answered:
         say(
-            f"not counted: {total.done} rows that {settings.out} holds, {total.answered} answers in its journal"
+            f"not counted: {counted(total.done, 'row')} that {settings.out} holds, "
+            f"{counted(total.answered, 'answer')} in its journal"
         )
     price = _show_usage(settings, total.usage, known)
     if as_json:

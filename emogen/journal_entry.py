@@ -26,6 +26,8 @@ class Entry:
         revision: 0 for the first request, 1 for the first re-ask with a correction, ...
         attempts: How often the request was sent.
         cost: What it cost when it was asked; None where the price was unknown.
+        answered_at: When the answer came in, in whole seconds since 1970 (UTC); of a batch, when it was collected. None
+            in journals of earlier versions, which did not keep it.
         completion: The raw answer.
         context: What else is needed to make the sample anew from the journal alone: the record, prompt hashes, seeds.
     """
@@ -36,6 +38,7 @@ class Entry:
     revision: int
     attempts: int
     cost: float | None
+    answered_at: int | None
     completion: Completion
     context: dict[str, Any]
 
@@ -79,6 +82,7 @@ def packed(entry: Entry) -> PackedEntry:
         {
             "completion": entry.completion.model_dump(),
             "attempts": entry.attempts,
+            "answered_at": entry.answered_at,
             "context": entry.context,
         }
     )
@@ -96,6 +100,7 @@ def unpacked(row: PackedEntry) -> Entry:
         revision,
         held["attempts"],
         cost,
+        held.get("answered_at"),
         Completion.model_validate(held["completion"]),
         held["context"],
     )

@@ -217,6 +217,7 @@ def provenance_after(before: Provenance, answer: Answered, revision: int, cost: 
             "attempts": answer.attempts,
             "revision": revision,
             "cost": cost,
+            "answered_at": answer.answered_at,
         }
     )
 

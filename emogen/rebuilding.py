@@ -177,7 +177,7 @@ def _heard(entries: Sequence[Entry], open_hearing: OpenHearing) -> Hearing:
     """Return the hearing of a row after the first answer that is kept, or the last."""
     hearing = open_hearing(entries[0])
     for entry in entries:
-        hearing.take(Answered(entry.completion, entry.attempts, entry.cost, replayed=True), entry.revision)
+        hearing.take(Answered.kept(entry), entry.revision)
         if isinstance(hearing.outcome, Sample):
             break
     return hearing

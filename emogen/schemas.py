@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from emogen.labels import DEFAULT_LABEL_SET, LABEL_SETS
 
 __all__ = [
+    "LAST_SECOND",
     "MODEL_ORIGIN",
     "Attributes",
     "Completion",
@@ -42,6 +43,9 @@ def _without_lone_surrogates(text: str) -> str:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
+
+# Of the year 9999, in seconds since 1970: after it there are no dates.
+LAST_SECOND: Final = 253_402_300_799
 
 # What `ImageRecord.origin` says of a value that a model made begins so; the model's name follows.
 MODEL_ORIGIN: Final = "model:"
@@ -264,6 +268,8 @@ class Provenance(_Frozen):
         revision: How often the model was shown what was wrong with its answer before.
         cost: In the price table's currency, corrections included; None where the price is unknown. Where tokens are
             estimated, so is the cost.
+        answered_at: When the answer came in, in whole seconds since 1970 (UTC); of a batch, when it was collected. None
+            where no model was asked, and in rows of earlier versions.
         images: The images that the model saw; none where it was told of the image in words alone.
     """
 
@@ -279,6 +285,7 @@ class Provenance(_Frozen):
     attempts: int = 0
     revision: int = 0
     cost: float | None = None
+    answered_at: Annotated[int, Field(ge=0, le=LAST_SECOND)] | None = None
     images: tuple[SeenImage, ...] = ()
 
 

@@ -53,6 +53,7 @@ PICTURE = [
         "last_line",
         "row_file",
         "comma_list",
+        "counting",
         "run_identity",
         "revision",
         "drawing",

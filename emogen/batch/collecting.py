@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from contextlib import closing
 from itertools import islice
@@ -84,6 +85,7 @@ class Collection:
             asked.revision,
             1,
             price.of(completion.usage) if price else None,
+            int(time.time()),
             completion,
             asked.context,
         )

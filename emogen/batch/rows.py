@@ -163,7 +163,7 @@ class Rows:
             entry = self._journal.get(key) if self._journal else None
             if entry is None:
                 return self._missing(key, request)
-            row.take(Answered(entry.completion, entry.attempts, entry.cost, replayed=True))
+            row.take(Answered.kept(entry))
         assert row.outcome is not None
         return row.outcome
 

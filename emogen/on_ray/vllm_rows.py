@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final, cast
 
 import orjson
@@ -127,6 +128,7 @@ def answer_of(row: dict[str, Any], model: str, price: Price | None) -> Entry | F
         int(row["revision"]),
         1,
         price.of(completion.usage) if price else None,
+        int(time.time()),
         completion,
         cast(dict[str, Any], orjson.loads(row["context"])),
     )

@@ -9,6 +9,7 @@ from itertools import groupby, pairwise
 from typing import Any, Final
 
 from emogen.marks import NEAR_DUPLICATE
+from emogen.report.pace import Pace, pace_of
 from emogen.report.tally import ATTRIBUTES, PIXELS, Tally
 
 __all__ = ["Figures", "Reason", "Spread", "figures_of", "spread_of", "told_reason"]
@@ -104,6 +105,7 @@ class Figures:
         cost: Of the rows whose price is known; None where that is none.
         unpriced: Rows that a model was asked for at an unknown price.
         latency_s: Seconds from sending to the last byte, of kept rows.
+        pace: How fast rows were answered, by the clock.
         course: Mean latency and answer tokens, in equal parts, in the order in which kept rows came.
     """
 
@@ -147,6 +149,7 @@ class Figures:
     cost: float | None
     unpriced: int
     latency_s: Spread | None
+    pace: Pace
     course: Sequence[Mapping[str, float]]
 
 
@@ -212,6 +215,7 @@ def figures_of(name: str, counted: Tally, manifest: Mapping[str, Any] | None) ->
         cost=counted.cost if counted.costed else None,
         unpriced=counted.asked - counted.costed,
         latency_s=spread_of(counted.latencies) if counted.latencies else None,
+        pace=pace_of(counted.times),
         course=_course(counted),
     )
 

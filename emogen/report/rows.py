@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from pydantic import BaseModel
 
 from emogen.errors import InputError
 from emogen.row_file import read_row
-from emogen.schemas import Rejection, Sample
+from emogen.schemas import LAST_SECOND, Rejection, Sample
 from emogen.store import REJECTIONS, SAMPLES
 
 __all__ = ["RecordRow", "RejectionRow", "SampleRow", "TurnRow", "rejection_rows", "sample_rows"]
@@ -70,6 +70,7 @@ class ProvenanceRow(msgspec.Struct, frozen=True, gc=False):
     answer_format: str = ""
     revision: int = 0
     cost: float | None = None
+    answered_at: Annotated[int, msgspec.Meta(ge=0, le=LAST_SECOND)] | None = None
 
 
 class SampleRow(msgspec.Struct, frozen=True, gc=False):

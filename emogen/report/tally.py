@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from emogen.drawing import Draw, lot
 from emogen.errors import InputError
+from emogen.report.pace import Times
 from emogen.report.rows import (
     ProvenanceRow,
     RecordRow,
@@ -81,6 +82,7 @@ class Tally:
         costed: How many these are.
         latencies: Seconds, in the order in which kept rows came.
         tokens: Of each answer, in the same order.
+        times: When rows were answered.
         drawn: (instruction type, emotion), ("", flag), ("reject", a person's reason) or ("edit", "") → samples that are
             shown.
         refused: (reason, instruction type) → rejections that are shown.
@@ -121,6 +123,7 @@ class Tally:
         self.cost = 0.0
         self.latencies = array("d")
         self.tokens = array("d")
+        self.times = Times()
         self.drawn: dict[tuple[str, str], Draw[SampleRow]] = {}
         self.refused: dict[tuple[str, str], Draw[RejectionRow]] = {}
         self.measured: dict[str, Draw[tuple[TurnRow, RecordRow]]] = defaultdict(lambda: Draw(MEASURED))
@@ -243,6 +246,7 @@ class Tally:
         if by.backend == "none":
             return False
         self.asked += 1
+        self.times.add(by)
         self.models[by.model] += 1
         self.formats[by.answer_format or "(the backend's only way)"] += 1
         self.finished[by.finish_reason] += 1

@@ -80,11 +80,13 @@ def rendered(text: str, result: dict[str, Any]) -> str:
 
 
 def slim(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the result without what differs from run to run and says nothing: folders, dates, latencies."""
+    """Return the result without what differs from run to run and says nothing: folders, times, latencies."""
     kept = orjson.loads(orjson.dumps(result))
     for row in [*kept["samples"], *kept["rejections"]]:
         if row["provenance"]:
             row["provenance"].pop("latency_s")
+            # A result of an earlier version has none.
+            row["provenance"].pop("answered_at", None)
     kept["run"].pop("created")
     for scores in (kept["tuned"], kept["untuned"]):
         del scores["predictor"]

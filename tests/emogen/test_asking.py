@@ -96,6 +96,18 @@ async def test_a_known_answer_costs_nothing(tmp_path: Path) -> None:
     assert asker.replayed == 1
 
 
+async def test_when_an_answer_came_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer is known by the second at which it came in, whenever it is used again."""
+    with Journal(tmp_path / "j.sqlite") as journal:
+        asker = asker_of(Steered(), journal)
+        monkeypatch.setattr("time.time", lambda: 1_790_000_000.9)
+        first = await asker.ask(prompt())
+        monkeypatch.setattr("time.time", lambda: 1_790_000_060.0)
+        again, corrected = await asker.ask(prompt()), await asker.ask(prompt(), revision=1)
+    came = [answer.answered_at for answer in (first, again, corrected)]
+    assert came == [1_790_000_000, 1_790_000_000, 1_790_000_060]
+
+
 def test_a_slot_is_held_until_the_answer_is_committed() -> None:
     """While commits hang, no more is sent than may be in flight."""
 

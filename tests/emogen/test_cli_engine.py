@@ -283,4 +283,4 @@ def test_dry_run_of_another_run(
     assert ran.code == 2
     assert "holds a run with other settings: parameters.temperature was None and is 1.0" in ran.err
     ran = emogen(*words, "--temperature", 1, "--dry-run", "--overwrite")
-    assert "1 records, 2 requests; nothing was asked" in ran.out
+    assert "1 record, 2 requests; nothing was asked" in ran.out

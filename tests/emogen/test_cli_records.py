@@ -206,4 +206,4 @@ def test_generation_from_attributes_alone(
     assert "rejected 4: no_context 4" in without.out
     dry = emogen(*words, "--dry-run")
     assert "4 records, 3 requests" in dry.out
-    assert "1 records say nothing of their image" in dry.out
+    assert "about 1 record without a word about the image" in dry.out

@@ -127,7 +127,7 @@ def test_a_trial(emogen: Emogen, words: list[object], stub: OpenAIStub, tmp_path
         ran = emogen(*words, "--dry-run", *more)
         assert ran.code == 0, ran.err
         (line,) = [line for line in ran.out.splitlines() if "prompt tokens" in line]
-        assert ("1 records have an image that cannot be read" in ran.out) is bool(more)
+        assert ("about 1 record with an image that cannot be read" in ran.out) is bool(more)
         return int(line.split()[1].replace(",", ""))
 
     # 4 requests for the two images, each of 24 x 12 patches, against 6 without images.

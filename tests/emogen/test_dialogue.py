@@ -25,7 +25,13 @@ def dialogue(corrections: int = 1, tokens_per_row: int | None = None) -> Dialogu
 
 
 def answer(text: str, cost: float | None = 0.5, finish_reason: str = "stop") -> Answered:
-    return Answered(Completion(text=text, model="m-1", finish_reason=finish_reason), 1, cost, replayed=False)
+    return Answered(
+        Completion(text=text, model="m-1", finish_reason=finish_reason),
+        1,
+        cost,
+        1_790_000_000,
+        replayed=False,
+    )
 
 
 def test_an_answer_that_is_kept() -> None:
@@ -83,7 +89,9 @@ def test_an_unknown_price() -> None:
 
 def taking(prompt_tokens: int, completion_tokens: int) -> Answered:
     usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
-    return Answered(Completion(text="Certainly.", model="m-1", usage=usage), 1, 0.5, replayed=False)
+    return Answered(
+        Completion(text="Certainly.", model="m-1", usage=usage), 1, 0.5, 1_790_000_000, replayed=False
+    )
 
 
 @pytest.mark.parametrize(("tokens_per_row", "corrected"), [(2299, False), (2300, True), (None, True)])

@@ -26,6 +26,7 @@ def entry(number: int = 0, text: str = "an answer", **changes: Any) -> Entry:
         "revision": 0,
         "attempts": 1,
         "cost": 0.25,
+        "answered_at": 1_790_000_000,
         "completion": Completion(text=text, model="m", usage=Usage(prompt_tokens=3, completion_tokens=2)),
         "context": {"record": {"id": f"r{number:04}"}},
     }
@@ -212,6 +213,20 @@ def test_another_format_version(tmp_path: Path) -> None:
         other.execute("PRAGMA user_version=7")
     with pytest.raises(InputError, match=r"another version of this program \(format 7\)"):
         Journal(path)
+
+
+async def test_answers_without_a_time(tmp_path: Path) -> None:
+    """A journal of before times were kept opens, and says of its answers that their time is unknown."""
+    path = tmp_path / "j.sqlite"
+    with Journal(path) as journal:
+        await journal.put(entry(0))
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute(
+            "UPDATE answers SET body = CAST(json_remove(CAST(body AS TEXT), '$.answered_at') AS BLOB)"
+        )
+    with Journal(path) as journal:
+        await journal.put(entry(1))
+    assert stored(path) == [entry(0, answered_at=None), entry(1)]
 
 
 def test_a_process_killed_while_it_made_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

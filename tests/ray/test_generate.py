@@ -24,8 +24,9 @@ IN_FLIGHT = 64
 def rows(path: Path) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in path.read_text().splitlines()]
     for row in found:
-        # It says more about the moment than about the row.
-        row["provenance"].pop("latency_s", None)
+        # They say more about the moment than about the row.
+        for name in ("latency_s", "answered_at"):
+            row["provenance"].pop(name, None)
     return sorted(found, key=lambda row: row["record"]["id"])
 
 

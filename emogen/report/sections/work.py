@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from emogen.counting import counted
 from emogen.report.blocks import Block, Facts
 from emogen.report.charts import Chart
 from emogen.report.figures import Figures
+from emogen.report.sections.pace import pace, pauses, when
 from emogen.report.sections.wording import UNKNOWN, money, with_counts
 
 __all__ = ["again", "cost"]
@@ -27,26 +29,25 @@ def cost(run: Figures) -> Iterator[Block]:
             "answer tokens": f"{run.completion_tokens:,} ({run.completion_tokens / rows:,.0f} a row)",
             "rows with estimated tokens": f"{run.estimated:,}",
             "corrected rows": f"{run.corrected:,}",
+            "answered": when(run),
+            "at an unknown time": counted(run.pace.unknown, "row"),
+            "pauses": pauses(run),
             "seconds, median": f"{latency.median:.2f}" if latency else UNKNOWN,
             "seconds, 95%": f"{latency.p95:.2f}" if latency else UNKNOWN,
             "asked for as": with_counts(run.formats),
             "ended by": with_counts(run.finished),
         },
     )
-    places = [part["rows"] for part in run.course]
-    for title, key, unit in (
-        ("Latency over the run", "latency_s", "seconds"),
-        ("Answer length over the run", "answer_tokens", "tokens"),
-    ):
-        yield Chart(
-            title,
-            "Mean over equal parts of the kept rows, in the order in which they came.",
-            places,
-            {unit: [part[key] for part in run.course]},
-            unit,
-            "lines",
-            "kept rows",
-        )
+    yield from pace(run)
+    yield Chart(
+        "Answer length over the run",
+        "Mean over equal parts of the kept rows, in the order in which they came.",
+        [part["rows"] for part in run.course],
+        {"tokens": [part["answer_tokens"] for part in run.course]},
+        "tokens",
+        "lines",
+        "kept rows",
+    )
 
 
 def again(run: Figures) -> Iterator[Block]:

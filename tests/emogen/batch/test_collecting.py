@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections import Counter
 from contextlib import closing
 from typing import Any
@@ -34,11 +35,15 @@ def test_answers(world: World) -> None:
     world.submit(5, limits=Limits(requests=2))
     records = {line["custom_id"]: i for i, line in enumerate(_all_requests(world))}
     world.stub.end(answer=lambda i, line: answered(line, f"about {records[line['custom_id']]}"))
+    began = int(time.time())
     collections = world.collect()
     assert sum(len(collection.answered) for collection in collections) == 5
     assert world.answers() == {f"r{i}": f"about {i}" for i in range(5)}
     (entry, *_) = world.journal.entries()
     assert (entry.cost, entry.attempts, entry.completion.model) == (0.0025, 1, "stub-model-1")
+    # A batch does not say when it made each: what is known is when it was collected.
+    assert entry.answered_at is not None
+    assert began <= entry.answered_at <= time.time()
     assert entry.context["record"]["id"] == "r0"
     assert {batch.state for batch in world.plans.batches()} == {State.COLLECTED}
     assert list((world.run / "batches").iterdir()) == []

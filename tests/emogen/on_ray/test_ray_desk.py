@@ -19,7 +19,9 @@ from emogen.store import MadeRow
 
 
 def entry(name: str) -> Entry:
-    return Entry(name.encode(), name, "reasoning", 0, 1, None, Completion(text=name, model="m"), {})
+    return Entry(
+        name.encode(), name, "reasoning", 0, 1, None, 1_790_000_000, Completion(text=name, model="m"), {}
+    )
 
 
 def row(name: str) -> MadeRow:

@@ -36,8 +36,9 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
 def rows(run: Path) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in (run / "samples.jsonl").read_text().splitlines()]
     for row in found:
-        # It says more about the moment than about the row.
-        row["provenance"].pop("latency_s", None)
+        # They say more about the moment than about the row.
+        for name in ("latency_s", "answered_at"):
+            row["provenance"].pop(name, None)
     return sorted(found, key=lambda row: (row["record"]["id"], row["instruction"]))
 
 
