@@ -21,6 +21,7 @@ __all__ = ["export"]
 
 SHOWN_PROBLEMS: Final = 10
 MEGABYTE: Final = 1_000_000
+SHARD_MB: Final = 500
 COUNTED_AT_ONCE: Final = 100
 
 
@@ -34,7 +35,9 @@ def export(
             autocompletion=names_in("emogen.exporters:EXPORTERS"),
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The file or folder to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="The file or folder to write, or its address (s3://bucket/x).")
+    ],
     turns: Annotated[
         str | None,
         typer.Option(
@@ -90,8 +93,17 @@ def export(
         ),
     ] = "kept",
     shard_mb: Annotated[
-        int, typer.Option("--shard-size", min=1, help="Megabytes of a shard, where the format has shards.")
-    ] = 500,
+        int | None,
+        typer.Option(
+            "--shard-size",
+            min=1,
+            help="Megabytes of a shard, where the format has shards by itself. Default: 500.",
+        ),
+    ] = None,
+    shard_rows: Annotated[
+        int | None,
+        typer.Option("--shard-rows", min=1, help="Cut the rows into shards of so many, whatever the format."),
+    ] = None,
     check_images: Annotated[
         bool,
         typer.Option("--check-images", help="Decode every image: samples of damaged ones are left out."),
@@ -113,6 +125,8 @@ def export(
 
     samples = _samples_file(run)
     _refuse_place(run, out)
+    if shard_mb is not None and shard_rows is not None:
+        raise InputError("shards are cut by --shard-rows or by it", where="--shard-size", remedy="Give one.")
     shares = fractions(split_by) if split_by else None
     options = ExportOptions(
         turns=_one_of("turns", turns),
@@ -125,7 +139,8 @@ def export(
         flags=flag_rule(flags),
         reviews=reviews_to_heed(samples.parent if samples.name == SAMPLES else None, reviewed),
         only_accepted=reviewed == "accepted",
-        shard_bytes=shard_mb * MEGABYTE,
+        shard_bytes=(shard_mb or SHARD_MB) * MEGABYTE,
+        shard_rows=shard_rows,
         check_images=check_images,
         overwrite=overwrite,
     )

@@ -7,8 +7,9 @@ that speaks to the store, from where its users keep them.
 from __future__ import annotations
 
 import io
+import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import has_magic
@@ -20,7 +21,16 @@ from urllib.parse import urlsplit
 from emogen.errors import EmovitError, InputError, shorten
 from emogen.registry import require
 
-__all__ = ["DataFile", "RemoteFile", "address_of", "opened", "refuse_address", "remote_files", "translated"]
+__all__ = [
+    "DataFile",
+    "RemoteFile",
+    "address_of",
+    "opened",
+    "put",
+    "refuse_address",
+    "remote_files",
+    "translated",
+]
 
 _ADDRESS: Final = re.compile(r"((?:[a-z][a-z0-9+.-]+::)*)([a-z][a-z0-9+.-]+):(/+)(.*)", re.DOTALL)
 # What follows the two slashes is a path of this machine, not a host or a bucket.
@@ -209,6 +219,25 @@ def _as_os_error() -> Iterator[None]:
         raise
     except Exception as error:
         raise OSError(_said(error)) from error
+
+
+def put(fs: Any, files: Mapping[Path, str], address: str) -> None:
+    """Send files of this machine to a store, several at once where its package can.
+
+    Args:
+        fs: fsspec's file system.
+        files: File → where in `fs` it goes.
+        address: For what goes wrong.
+
+    Raises:
+        InputError: the store does not take them.
+    """
+    with translated(address):
+        if "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
+            for folder in {posixpath.dirname(path) for path in files.values()}:
+                fs.makedirs(folder, exist_ok=True)
+        if files:
+            fs.put([*map(str, files)], [*files.values()])
 
 
 def remote_files(address: str, suffixes: Sequence[str], depth: int = 1) -> list[RemoteFile]:

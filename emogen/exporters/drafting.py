@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import orjson
 
-from emogen.exporters import Example, Exporter, Problem, Row, Turns
+from emogen.exporters import Example, Exporter, Images, Problem, Row, Turns
 from emogen.exporters.examples import examples_of, place_of
 from emogen.exporters.left_out import LeftOut
 from emogen.exporters.options import ExportOptions
 from emogen.exporters.pictures import Picture, Pictures
-from emogen.exporters.spool import Spool
 from emogen.exporters.text import are_plain
-from emogen.reviews import Heeding
-from emogen.schemas import Sample
-from emogen.stored import StoredSample, as_stored
+from emogen.reviews import Heeding, Review
+from emogen.schemas import Sample, Split
+from emogen.stored import StoredSample, StoredTurn, as_stored
 
-__all__ = ["Drafting", "is_plain"]
+__all__ = ["Drafting", "Sink", "drafting_of", "is_plain"]
+
+
+class Sink(Protocol):
+    """Takes what is drafted; see `emogen.exporters.spool.Spool`."""
+
+    def add(
+        self, record_id: str, instruction: str, path: str, own_split: Split | None, rows: list[bytes]
+    ) -> None:
+        """Take the rows of one sample."""
+
+    def add_values(self, values: list[Any]) -> None:
+        """Take what must not occur twice among the rows of all samples."""
 
 
 @dataclass
@@ -45,7 +57,7 @@ class Drafting:
     met: int = 0
     not_asked: int = 0
 
-    def draft(self, samples: Iterable[Sample] | Iterable[StoredSample], spool: Spool) -> None:
+    def draft(self, samples: Iterable[Sample] | Iterable[StoredSample], spool: Sink) -> None:
         """Put every sample into the spool, with its rows where it is asked for and fits."""
         # Looked up once: this loop runs for every sample.
         takes, picture_of, rows_of, add = self.options.takes, self.pictures.of, self._rows, spool.add
@@ -65,9 +77,8 @@ class Drafting:
                 else:
                     self.not_asked += 1
             add(record.id, sample.instruction, picture.path, record.split, rows)
-        spool.end()
 
-    def _rows(self, sample: StoredSample, picture: Picture, spool: Spool) -> list[bytes]:
+    def _rows(self, sample: StoredSample, picture: Picture, spool: Sink) -> list[bytes]:
         """Return the rows of a sample; none where one of them breaks a rule."""
         exporter = self.exporter
         examples = examples_of(sample, picture.name, self.turns)
@@ -89,6 +100,33 @@ class Drafting:
             for example, row in zip(examples, rows, strict=True)
             for problem in self.exporter.check_row(row)
         ]
+
+
+def drafting_of(exporter: Exporter, options: ExportOptions, turns: Turns, images: Images) -> Drafting:
+    """Return what drafts the samples of an export.
+
+    Args:
+        exporter: The format.
+        options: Which samples are asked for.
+        turns: What one row holds.
+        images: What is done with the images.
+    """
+    pictures = Pictures(
+        options.image_root,
+        images,
+        exporter.layout.image_prefix,
+        bare_names=exporter.bare_names,
+        check=options.check_images,
+    )
+    heeding = None
+    if options.reviews is not None:
+        heeding = Heeding(options.reviews, _edited, options.only_accepted)
+    return Drafting(exporter, options, turns, pictures, LeftOut(), heeding)
+
+
+def _edited(sample: StoredSample, review: Review) -> StoredSample:
+    turns = [StoredTurn(turn.question, turn.answer, turn.kind) for turn in review.turns]
+    return StoredSample(sample.record, sample.instruction, turns, list(review.flags))
 
 
 def is_plain(sample: StoredSample) -> bool:

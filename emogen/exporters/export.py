@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emogen.atomic import replacing_folder, replacing_path
 from emogen.errors import CheckFailedError, EmovitError, InputError
 from emogen.exporters import EXPORTERS, Problem
-from emogen.exporters.drafting import Drafting
-from emogen.exporters.form import MARK, form_of, refuse_to_replace
+from emogen.exporters.drafting import Drafting, drafting_of
+from emogen.exporters.form import MARK, form_of
+from emogen.exporters.hands import Hands, Here
 from emogen.exporters.index import find_clashes
-from emogen.exporters.left_out import KEPT_PROBLEMS, LeftOut
+from emogen.exporters.left_out import KEPT_PROBLEMS
 from emogen.exporters.options import ExportOptions
-from emogen.exporters.pictures import OddPictures, Pictures
+from emogen.exporters.outlet import outlet_to
+from emogen.exporters.pictures import OddPictures
 from emogen.exporters.splits import assign_splits
 from emogen.exporters.spool import spooling
 from emogen.exporters.writing import Writing
-from emogen.reviews import Heeding, Review, ReviewCounts
+from emogen.reviews import ReviewCounts
 from emogen.schemas import Sample
-from emogen.stored import StoredSample, StoredTurn
+from emogen.storage import address_of, refuse_address
+from emogen.stored import StoredSample
 
-__all__ = ["KEPT_PROBLEMS", "ExportReport", "export"]
+__all__ = ["KEPT_PROBLEMS", "ExportReport", "export", "export_by"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ExportReport:
     """What an export did.
 
     Attributes:
-        path: The file or folder, as named by the caller.
+        path: The file or folder, or its address.
         rows: Rows written, by split; one file holds those of all splits asked for.
         written: Samples written, each with all its rows.
         not_asked: Samples of other instruction types, or with flags that are dropped.
@@ -44,7 +45,7 @@ class ExportReport:
         odd: Images that trainers see otherwise than they are, where images were decoded.
     """
 
-    path: Path
+    path: Path | str
     rows: Mapping[str, int]
     written: int
     not_asked: int
@@ -59,7 +60,7 @@ class ExportReport:
 def export(
     samples: Iterable[Sample] | Iterable[StoredSample],
     format: str,
-    out: Path,
+    out: Path | str,
     options: ExportOptions | None = None,
 ) -> ExportReport:
     """Write `samples` to `out`: the same bytes for the same samples, in whatever order they come.
@@ -71,7 +72,8 @@ def export(
     Args:
         samples: What a run kept.
         format: A name of `EXPORTERS`.
-        out: The file or folder to write. It appears, or changes, only when all is written.
+        out: The file or folder to write, or its address in a store (`s3://bucket/x`). On a disk it appears, or
+            changes, only when all is written.
         options: What of the samples, and in which form.
 
     Raises:
@@ -79,39 +81,39 @@ def export(
         InputError: there are no samples, none is asked for, or `out` cannot be written.
         CheckFailedError: not one sample could be written; nothing is.
     """
+    return export_by(Here(samples), format, out, options)
+
+
+def export_by(
+    hands: Hands, format: str, out: Path | str, options: ExportOptions | None = None
+) -> ExportReport:
+    """Write what `hands` draft; otherwise as `export`."""
     options = options or ExportOptions()
     exporter = EXPORTERS.get(format)()
     form = form_of(format, exporter, options)
-    if form.folder:
-        refuse_to_replace(out, overwrite=options.overwrite)
-    pictures = Pictures(
-        options.image_root,
-        form.images,
-        exporter.layout.image_prefix,
-        bare_names=exporter.bare_names,
-        check=options.check_images,
-    )
-    left_out = LeftOut()
-    heeding = None
-    if options.reviews is not None:
-        heeding = Heeding(options.reviews, _edited, options.only_accepted)
-    drafting = Drafting(exporter, options, form.turns, pictures, left_out, heeding)
-    writing = Writing(exporter, options, form, pictures, left_out)
-    draft: AbstractContextManager[Path] = replacing_folder(out) if form.folder else replacing_path(out)
-    with draft as work, spooling(work if form.folder else work.parent) as spool:
-        drafting.draft(samples, spool)
-        if exporter.bare_names:
-            find_clashes(spool.index)
-        if options.split_by or not spool.is_unanimous:
-            assign_splits(spool.index, pictures.file, options.split_by, options.split_seed)
-        writing.write(spool, work, out)
+    if form.images == "link":
+        refuse_address(out, "An export whose images are links")
+    layout = exporter.layout
+    drafting = drafting_of(exporter, options, form.turns, form.images)
+    pictures, left_out = drafting.pictures, drafting.left_out
+    writing = Writing(exporter, options, form, pictures, left_out, hands)
+    with outlet_to(out, folder=form.folder, overwrite=options.overwrite) as outlet:
+        work = outlet.work
+        with spooling(work if form.folder else work.parent) as spool:
+            hands.draft(drafting, spool)
+            if exporter.bare_names:
+                find_clashes(spool.index)
+            if options.split_by or not spool.is_unanimous:
+                assign_splits(spool.index, pictures.file, options.split_by, options.split_seed)
+            writing.write(spool, outlet, Path(out))
         if not writing.written:
             raise _nothing_written(format, out, options, drafting, writing)
         if form.folder:
-            exporter.layout.finish(work, writing.rows)
+            finish = layout.finish_shards if options.shard_rows is not None else layout.finish
+            finish(work, writing.rows)
             (work / MARK).touch()
     return ExportReport(
-        path=out,
+        path=address_of(out) or Path(out),
         rows=dict(writing.rows),
         written=writing.written,
         not_asked=drafting.not_asked,
@@ -119,18 +121,13 @@ def export(
         moved=writing.moved,
         left_out=left_out.samples,
         skipped=tuple(sorted(left_out.problems, key=lambda problem: problem.place)),
-        reviewed=heeding.counts if heeding is not None else None,
+        reviewed=drafting.heeding.counts if drafting.heeding is not None else None,
         odd=pictures.odd,
     )
 
 
-def _edited(sample: StoredSample, review: Review) -> StoredSample:
-    turns = [StoredTurn(turn.question, turn.answer, turn.kind) for turn in review.turns]
-    return StoredSample(sample.record, sample.instruction, turns, list(review.flags))
-
-
 def _nothing_written(
-    format: str, out: Path, options: ExportOptions, drafting: Drafting, writing: Writing
+    format: str, out: Path | str, options: ExportOptions, drafting: Drafting, writing: Writing
 ) -> EmovitError:
     """Return why there is nothing to write."""
     left_out = drafting.left_out

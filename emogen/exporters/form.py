@@ -35,6 +35,7 @@ def form_of(format: str, exporter: Exporter, options: ExportOptions) -> Form:
 
     Raises:
         UnknownNameError: the format cannot have it so.
+        InputError: it cannot be cut into shards.
     """
     layout = exporter.layout
     turns = options.turns or exporter.turns[0]
@@ -44,6 +45,14 @@ def form_of(format: str, exporter: Exporter, options: ExportOptions) -> Form:
     if images not in layout.images:
         raise UnknownNameError(f"way to hold images in {format}", images, layout.images, where="--images")
     several_parts = options.split_by is not None and options.split == "all"
+    if options.shard_rows is not None:
+        several_parts = True
+        if not layout.shard_suffix:
+            raise InputError(
+                f"{format} has one file for each split, which cannot be cut into shards",
+                where="--shard-rows",
+                remedy="Leave it out, or choose another format.",
+            )
     return Form(turns, images, layout.always_folder or several_parts or images in ("copy", "link"))
 
 

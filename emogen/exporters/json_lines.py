@@ -41,6 +41,8 @@ class JsonLinesPart:
 class JsonLines(FileLayout):
     """One file, or a folder of `train.jsonl`, `val.jsonl` and `test.jsonl` with the images in `images/`."""
 
+    shard_suffix: str = ".jsonl"
+
     def part(self, folder: Path, split: str, shard_bytes: int) -> JsonLinesPart:
         """Open the file of one split."""
         return self.single(folder / f"{split}.jsonl")

@@ -48,6 +48,8 @@ class JsonListPart:
 class JsonList(FileLayout):
     """One file, or a folder of `train.json`, `val.json` and `test.json` with the images in `images/`."""
 
+    shard_suffix: str = ".json"
+
     def part(self, folder: Path, split: str, shard_bytes: int) -> JsonListPart:
         """Open the list of one split."""
         return self.single(folder / f"{split}.json")

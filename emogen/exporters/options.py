@@ -66,7 +66,8 @@ class ExportOptions:
         reviews: What people decided: rejected samples are left out, edited ones say what the edit says; None to
             export all as they were made.
         only_accepted: Whether samples are left out, too, that nobody has accepted or edited.
-        shard_bytes: How large a shard may grow, where the format has shards.
+        shard_bytes: How large a shard may grow, where the format has shards by itself.
+        shard_rows: How many rows a shard has, of any format whose rows can be cut into shards, instead; None for none.
         check_images: Whether every image is decoded whole, wherever it is.
         overwrite: Whether a folder that an earlier export made may be replaced.
     """
@@ -82,6 +83,7 @@ class ExportOptions:
     reviews: Reviews | None = None
     only_accepted: bool = False
     shard_bytes: int = 500_000_000
+    shard_rows: int | None = None
     check_images: bool = False
     overwrite: bool = False
 

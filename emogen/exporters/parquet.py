@@ -25,6 +25,8 @@ __all__ = ["Parquet"]
 
 @dataclass(frozen=True)
 class _Files(FileLayout):
+    shard_suffix: str = ".parquet"
+
     def part(self, folder: Path, split: str, shard_bytes: int) -> ParquetPart:
         """Open the shards of one split."""
         return ParquetPart.shards(folder, split, shard_bytes)

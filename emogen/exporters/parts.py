@@ -13,7 +13,7 @@ __all__ = ["part_files", "shard_files"]
 
 
 def part_files(path: Path, suffix: str) -> Iterator[tuple[Split | None, Path]]:
-    """Yield the file that `path` is, or the file of each split in the folder that it is.
+    """Yield the file that `path` is, or the files of each split in the folder that it is: one, or its shards.
 
     Raises:
         InputError: a folder that holds none.
@@ -21,12 +21,17 @@ def part_files(path: Path, suffix: str) -> Iterator[tuple[Split | None, Path]]:
     if not path.is_dir():
         yield None, path
         return
-    names = [f"{split}{suffix}" for split in SPLITS]
-    found = [(split, path / name) for split, name in zip(SPLITS, names, strict=True)]
-    there = [(split, file) for split, file in found if file.is_file()]
+    there = [(split, file) for split in SPLITS for file in _files_of(path, split, suffix)]
     if not there:
-        raise InputError(f"holds none of {', '.join(names)}", where=path, remedy="Name an export, or a file.")
+        names = ", ".join(f"{split}{suffix}" for split in SPLITS)
+        raise InputError(f"holds none of {names}", where=path, remedy="Name an export, or a file.")
     yield from there
+
+
+def _files_of(folder: Path, split: Split, suffix: str) -> list[Path]:
+    shard = f"{split}-{'[0-9]' * 6}{suffix}"
+    whole = folder / f"{split}{suffix}"
+    return [whole] if whole.is_file() else sorted([*folder.glob(shard), *(folder / split).glob(shard)])
 
 
 def shard_files(path: Path, suffix: str) -> Iterator[tuple[Split | None, Path]]:

@@ -37,18 +37,27 @@ _MARKS: Final = {
 
 @dataclass(frozen=True)
 class _Folder(JsonList):
-    """Lists with the file that names them."""
+    """Lists with the file that names them; of shards, the folder of a split is named."""
+
+    shard_folders: bool = True
 
     def finish(self, folder: Path, rows: Mapping[str, int]) -> None:
         """Write what LLaMA-Factory has to know of each list: `emogen_train` for `train.json`."""
+        self._inform(folder, {split: f"{split}.json" for split in rows})
+
+    def finish_shards(self, folder: Path, rows: Mapping[str, int]) -> None:
+        """Write the same of each folder of lists: `emogen_train` for `train`."""
+        self._inform(folder, {split: split for split in rows})
+
+    def _inform(self, folder: Path, names: Mapping[str, str]) -> None:
         info = {
             f"emogen_{split}": {
-                "file_name": f"{split}.json",
+                "file_name": name,
                 "formatting": "sharegpt",
                 "columns": _COLUMNS,
                 "tags": _TAGS,
             }
-            for split in sorted(rows)
+            for split, name in sorted(names.items())
         }
         (folder / INFO).write_bytes(orjson.dumps(info, option=orjson.OPT_INDENT_2) + b"\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +13,6 @@ from typing import Final, NamedTuple
 
 from emogen.errors import InputError, shorten
 from emogen.exporters.image_bytes import image_of
-from emogen.exporters.shards import shard_names
 
 __all__ = ["Member", "TarShards", "key_and_extension", "members"]
 
@@ -34,17 +34,17 @@ class TarShards:
     same, so that the same samples give the same bytes.
 
     Args:
-        folder: Where the shards lie.
-        split: What their names begin with.
-        shard_bytes: A shard that would become larger is ended, unless it would be empty.
+        files: The names of the shards.
+        shard_bytes: A shard that would become larger is ended, unless it would be empty; None for one file.
+        first: The number of the first sample.
     """
 
-    def __init__(self, folder: Path, split: str, shard_bytes: int) -> None:
-        self._names = shard_names(folder, split, ".tar")
-        self._shard_bytes = shard_bytes
+    def __init__(self, files: Iterator[Path], shard_bytes: int | None, first: int = 0) -> None:
+        self._names = files
+        self._shard_bytes = math.inf if shard_bytes is None else shard_bytes
         self._tar: tarfile.TarFile | None = None
         self._written = 0
-        self._number = 0
+        self._number = first
 
     def __enter__(self) -> TarShards:
         return self

@@ -22,6 +22,7 @@ from emogen.exporters.flat import check_flat, flat_row
 from emogen.exporters.image_bytes import HEAD_BYTES, begins_as_image
 from emogen.exporters.images import check_image
 from emogen.exporters.parts import shard_files
+from emogen.exporters.shards import shard_names
 from emogen.exporters.tar_shards import Member, TarShards, key_and_extension, members
 
 __all__ = ["WebDataset"]
@@ -33,9 +34,15 @@ _TEXTS: Final = ("txt", "text", "transcript")
 
 @dataclass(frozen=True)
 class _Shards(Layout):
+    shard_suffix: str = ".tar"
+
     def part(self, folder: Path, split: str, shard_bytes: int) -> TarShards:
         """Open the shards of one split."""
-        return TarShards(folder, split, shard_bytes)
+        return TarShards(shard_names(folder, split, ".tar"), shard_bytes)
+
+    def shard(self, file: Path, first: int) -> TarShards:
+        """Open one shard; the keys of its samples go on from those before it."""
+        return TarShards(iter([file]), None, first)
 
     def finish(self, folder: Path, rows: Mapping[str, int]) -> None:
         """Write nothing: a reader is told how many shards there are."""

@@ -12,9 +12,11 @@ import orjson
 from emogen.errors import shorten
 from emogen.exporters import Exporter, FileLayout, Part, Problem
 from emogen.exporters.form import Form
+from emogen.exporters.hands import Hands
 from emogen.exporters.index import Entry, values_met_twice
 from emogen.exporters.left_out import LeftOut
 from emogen.exporters.options import SPLITS, ExportOptions
+from emogen.exporters.outlet import Outlet
 from emogen.exporters.pictures import Pictures
 from emogen.exporters.placing import Placing
 from emogen.exporters.spool import Draft, Spool
@@ -32,6 +34,7 @@ class Writing:
         form: File or folder.
         pictures: Tell where the images are.
         left_out: Gets what cannot stand beside another sample.
+        hands: Write shards of so many rows.
         rows: How many were written, by split.
         written: How many samples they are.
         other_splits: How many samples are in a split that is not asked for.
@@ -43,13 +46,15 @@ class Writing:
     form: Form
     pictures: Pictures
     left_out: LeftOut
+    hands: Hands
     rows: dict[str, int] = field(default_factory=dict)
     written: int = 0
     other_splits: int = 0
     moved: int = 0
 
-    def write(self, spool: Spool, work: Path, out: Path) -> None:
-        """Write everything into `work`, which will be `out`."""
+    def write(self, spool: Spool, outlet: Outlet, out: Path) -> None:
+        """Write everything into the outlet, which will be `out`."""
+        work = outlet.work
         placing = Placing(self.form.images, work, out) if self.form.images in ("copy", "link") else None
         unique = _Unique(self.exporter.unique, values_met_twice(spool.index))
         embeds, folder = self.form.images == "embed", self.form.folder
@@ -66,7 +71,7 @@ class Writing:
                 split = SPLITS[entry.split] if folder else "all"
                 part = parts.get(split)
                 if part is None:
-                    part = parts[split] = opened.enter_context(self._part(split, work))
+                    part = parts[split] = opened.enter_context(self._part(split, outlet))
                 file = self.pictures.file(entry.path) if embeds else None
                 for row in draft.rows:
                     part.add(row, file)
@@ -86,12 +91,14 @@ class Writing:
         self.other_splits += 1
         return False
 
-    def _part(self, split: str, work: Path) -> Part:
-        layout = self.exporter.layout
+    def _part(self, split: str, outlet: Outlet) -> Part:
+        layout, size = self.exporter.layout, self.options.shard_rows
+        if size is not None:
+            return self.hands.shards(layout, outlet, split, size)
         if self.form.folder:
-            return layout.part(work, split, self.options.shard_bytes)
+            return layout.part(outlet.work, split, self.options.shard_bytes)
         assert isinstance(layout, FileLayout), "the others are always a folder"
-        return layout.single(work)
+        return layout.single(outlet.work)
 
 
 class _Unique:

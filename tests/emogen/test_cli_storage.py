@@ -73,3 +73,20 @@ def test_what_must_be_on_a_disk(
     assert f"{what}" in ran.err
     assert "must lie on a disk of this machine" in ran.err
     assert not [path for path in Path().iterdir() if path.name.startswith("memory")]
+
+
+def test_an_export_into_a_store(emogen: Emogen, store: Any, tmp_path: Path) -> None:
+    """Shards go to the address that is named, and it is said where they are; a second time takes --overwrite."""
+    run = tmp_path / "run"
+    assert emogen("generate", "memory://bucket/records", "--types", "categorical", "--out", run).code == 0
+    words = ("export", run, "--format", "llava", "--shard-rows", 3, "--out", "memory://bucket/out")
+    ran = emogen(*words, "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["path"] == "memory://bucket/out"
+    rows = [len(json.loads(store.cat_file(f"/bucket/out/train-00000{n}.json"))) for n in range(2)]
+    assert rows == [3, 1]
+    assert "holds an earlier export" in emogen(*words).err
+    ran = emogen(*words, "--overwrite")
+    assert "wrote 4 rows of 4 samples to memory://bucket/out" in ran.out
+    ran = emogen(*words, "--shard-size", 5)
+    assert (ran.code, "--shard-size: shards are cut" in ran.err) == (2, True)
