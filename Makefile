@@ -31,7 +31,7 @@ PYTHON ?= python3
 VENV ?= .venv
 LAVIS_VENV ?= .venv-lavis
 TORCH_INDEX ?=
-EXTRAS := local,perception,report,tables,see,dedup,embeddings,train,tensorboard,evaluate,demo,docs,dev
+EXTRAS := local,perception,report,syntax,tables,see,dedup,embeddings,train,tensorboard,evaluate,demo,docs,dev
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # LAVIS 1.0.2 for the tests: it pins libraries of 2023 and would put packages called tests and docs on the path.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from emogen.terminal import AsJson, progress, say, show_json
 if TYPE_CHECKING:
     from emogen.report.gallery import Run
     from emogen.report.page import Column
+    from emogen.report.syntax import Parser
 
 __all__ = ["report"]
 
@@ -24,6 +26,14 @@ def report(
         Path | None, typer.Option("--out", help="The file to write. Default: report.html in the run folder.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws other rows to show and measure.")] = 0,
+    parser: Annotated[
+        str | None,
+        typer.Option(
+            "--parser",
+            help="A spaCy pipeline, by its name or folder: adds the root verbs of questions with their objects. "
+            "Needs the extra syntax.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write one HTML file that shows what a run came to.
@@ -34,14 +44,17 @@ def report(
     from emogen.atomic import write_text
     from emogen.report.gallery import cards_of
     from emogen.report.page import page_of
+    from emogen.report.syntax import load_parser
 
     folders = [run] if other is None else [run, other]
     place = out or run / ("report.html" if other is None else f"report-beside-{other.resolve().name}.html")
     if not as_json:
         _refuse_place(place, run)
+    # Before anything is read: a report on half a million rows is not to end at a mistyped name.
+    syntax = load_parser(parser) if parser else None
     runs, columns, figures = [], [], []
     for folder, name in zip(folders, _names(folders), strict=True):
-        one, column, counts = _read(folder, name, seed)
+        one, column, counts = _read(folder, name, seed, syntax)
         runs.append(one)
         columns.append(column)
         figures.append(counts)
@@ -52,7 +65,7 @@ def report(
     say(f"wrote {place} ({place.stat().st_size / 1e6:.1f} MB)")
 
 
-def _read(folder: Path, name: str, seed: int) -> tuple[Run, Column, dict[str, object]]:
+def _read(folder: Path, name: str, seed: int, parser: Parser | None) -> tuple[Run, Column, dict[str, object]]:
     from emogen.report.figures import figures_of
     from emogen.report.gallery import Run
     from emogen.report.measures import measures_of
@@ -65,7 +78,8 @@ def _read(folder: Path, name: str, seed: int) -> tuple[Run, Column, dict[str, ob
     with progress(f"reading {name}", None) as advance:
         counted = tally(folder, seed=seed, advance=advance)
     figures = figures_of(name, counted, manifest)
-    measures = measures_of(counted)
+    with progress(f"parsing {name}", None) if parser else nullcontext(lambda step: None) as advance:
+        measures = measures_of(counted, parser, advance)
     root = manifest.get("image_root")
     run = Run(name, folder, folder / root if isinstance(root, str) else folder, counted)
     column = Column(name, str(manifest.get("notice") or ""), sections_of(figures, measures))

@@ -30,6 +30,7 @@ EXTRAS: Final = {
     "dedup": "emogen dedup",
     "embeddings": "emogen dedup --method embeddings",
     "report": "emogen report, card, review",
+    "syntax": "emogen report --parser",
     "ray": "--engine ray, the work on many machines",
     "train": "emovit_train: tuning, evaluation, prediction",
     "evaluate": "emovit_train score, compare, reproduce; emogen review --agreement",

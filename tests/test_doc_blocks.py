@@ -66,7 +66,9 @@ def check_command(words: list[str]) -> None:
             ROOT / program.replace(".", "/") / "__main__.py"
         ).exists()
     else:
-        assert program in ("git", "cd", "mkdir", "cp", "export", "ray", "venv", "."), f"what is {program}?"
+        assert program in ("git", "cd", "mkdir", "cp", "export", "ray", "venv", "spacy", "."), (
+            f"what is {program}?"
+        )
 
 
 def check_block(block: Block) -> None:

@@ -23,18 +23,18 @@ BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 
 
 def run_commands(emogen: Emogen, guide: str) -> int:
-    """Run the commands of a guide in their order; return how many there are."""
-    commands = [
-        line
-        for block in BLOCK.findall((ROOT / "docs" / guide).read_text(encoding="utf-8"))
-        for line in block.splitlines()
-    ]
-    for command in commands:
-        program, *words = shlex.split(command)
-        assert program == "emogen"
-        ran = emogen(*words)
-        assert ran.code == 0, f"{command}\n{ran.err}"
-    return len(commands)
+    """Run the commands of a guide in their order, but for what is installed; return how many there are."""
+    ran = 0
+    for block in BLOCK.findall((ROOT / "docs" / guide).read_text(encoding="utf-8")):
+        for program, *words in map(shlex.split, block.splitlines()):
+            # A parser is trained and asked in tests/emogen/report/test_syntax.py.
+            if program in ("pip", "python") or "--parser" in words:
+                continue
+            assert program == "emogen"
+            done = emogen(*words)
+            assert done.code == 0, f"{words}\n{done.err}"
+            ran += 1
+    return ran
 
 
 def test_the_commands_of_the_data_guide(

@@ -12,6 +12,7 @@ from emogen.checks.phrases import value_name
 from emogen.checks.vocabulary import vocabulary
 from emogen.registry import require
 from emogen.report.rows import RecordRow, TurnRow
+from emogen.report.syntax import ParsedQuestions, Parser, parse_questions
 from emogen.report.tally import Tally
 
 __all__ = ["Diversity", "Measures", "measures_of"]
@@ -51,31 +52,37 @@ class Measures:
         diversity: Kind of turn → how different its answers are.
         named: Kind of turn → attribute → share of given values that the answer names, in its own words or in those
             that the checks know for it.
+        verbs: Kind of turn → what its questions ask for, by their root verbs; None where no parser was named.
     """
 
     diversity: dict[str, Diversity]
     named: dict[str, dict[str, float]]
+    verbs: dict[str, ParsedQuestions] | None
 
 
-def measures_of(counted: Tally, advance: Callable[[int], None] = lambda step: None) -> Measures:
+def measures_of(
+    counted: Tally, parser: Parser | None = None, advance: Callable[[int], None] = lambda step: None
+) -> Measures:
     """Measure the turns that were drawn of a run.
 
     Args:
         counted: The run.
-        advance: Told after each kind of turn.
+        parser: Parses the questions, see `emogen.report.syntax.load_parser`.
+        advance: Told after each question that is parsed.
 
     Raises:
         MissingExtraError: sacrebleu is not installed.
     """
     require("sacrebleu", extra="report", purpose="Measuring diversity")
-    diversity, named = {}, {}
+    diversity, named, verbs = {}, {}, {}
     # The answers to categorical questions are labels.
     for kind in sorted(counted.measured.keys() - {"categorical"}):
         drawn = counted.measured[kind].rows()
         diversity[kind] = _diversity([turn for turn, _ in drawn])
         named[kind] = _named(drawn)
-        advance(1)
-    return Measures(diversity, named)
+        if parser is not None:
+            verbs[kind] = parse_questions(parser, [turn.question for turn, _ in drawn], advance)
+    return Measures(diversity, named, verbs if parser is not None else None)
 
 
 def _diversity(turns: Sequence[TurnRow]) -> Diversity:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,8 +57,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     info = tmp_path / "my_parts-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-parts\nVersion: 1.0\n")
-    entries = points.split("\n\n", 1)[1].replace("[project.entry-points.", "[").replace('"', "")
-    (info / "entry_points.txt").write_text(entries)
+    told = tomllib.loads(points)
+    assert set(told["tool"]["setuptools"]["py-modules"]) == set(modules)
+    entries = configparser.ConfigParser()
+    entries.read_dict(told["project"]["entry-points"])
+    with (info / "entry_points.txt").open("w") as file:
+        entries.write(file)
     for folder, language in (("my-templates", "jinja"), ("my-seeds", "json")):
         (block,) = blocks_of(PAGE, language)
         Path(folder).mkdir()
@@ -91,6 +97,9 @@ def test_its_parts_work(place: Path, emogen: Emogen) -> None:
         elif program == "emovit_train":
             checked = CliRunner().invoke(app, words, catch_exceptions=False)
             assert checked.exit_code == 0, checked.output
+    gone = emogen("generate", "records.jsonl", "--backend", "program:./gone", "--out", "runs/gone")
+    assert gone.code == 4
+    assert "'./gone' cannot be run" in gone.err
     made = [json.loads(line) for line in Path("runs/program/samples.jsonl").read_text().splitlines()]
     assert [len(sample["turns"]) for sample in made] == [3, 3]
     assert made[0]["provenance"]["backend"] == "program"

@@ -114,7 +114,16 @@ def test_all_that_is_promised_is_there(html: str) -> None:
     for attrs in charts:
         assert set((attrs["aria-labelledby"] or "").split()) <= ids.keys()
     assert len(found.of("figure")) == len(found.of("summary")) - len(found.of("details", "reason"))
-    for said in ("360", "40 (10.0%)", "gpt-large-2026", "0.3900", "self-BLEU-4", "2" * 64, "source_leak"):
+    for said in (
+        "360",
+        "40 (10.0%)",
+        "gpt-large-2026",
+        "0.3900",
+        "self-BLEU-4",
+        "2" * 64,
+        "source_leak",
+        "--parser",
+    ):
         assert said in found.text
 
 
