@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,12 @@ from emogen.describing.plan import Plan, stages_of
 from emogen.errors import EmovitError, InputError
 from emogen.on_ray.cluster import connected
 from emogen.on_ray.desk import Parcel
+from emogen.on_ray.line import BlockingLine
 from emogen.on_ray.parcels import ASKED, FAILED, NOTE, Failure
 from emogen.on_ray.pool import Pool, run_pool
-from emogen.on_ray.serving import Serving, start_desk
+from emogen.on_ray.serving import Serving
 from emogen.on_ray.shards import ShardFile
+from emogen.on_ray.wire import Address
 from emogen.perception import Finding
 from emogen.perception.describe import Description
 from emogen.perception.work import FoundFile
@@ -89,10 +91,10 @@ def look_on_ray(
         errand = (_elsewhere(plan), folder.resolve())
 
         async def serve(ray: Any) -> None:
-            desk = start_desk(ray, Limits())
             await watch.serve(
-                desk,
-                lambda: run_pool(
+                ray,
+                Limits(),
+                lambda desk: run_pool(
                     ray,
                     away.pool,
                     LookingWorker,
@@ -131,7 +133,7 @@ class _Watch(Serving):
         self._seen: set[str] = set()
 
     async def keep(self, parcels: list[Parcel]) -> None:
-        """Keep findings, and count records; after a failure of Ray's, both may have come before."""
+        """Keep findings, and count records; after a broken line, both may have come before."""
         findings = [finding for parcel in parcels if parcel.kind == FOUND for finding in parcel.content]
         if findings:
             self._found.put(findings)
@@ -160,37 +162,33 @@ class _Watch(Serving):
 
 
 class LookingWorker:
-    """What Ray Data calls with the number of one shard after the other.
+    """An actor that is called with the number of one shard after the other.
 
     Args:
-        desk: The handle of the desk.
+        desk: Where the desk is.
         plan: By what the images are looked at.
         folder: Where they are.
     """
 
-    def __init__(self, desk: Any, plan: Plan, folder: Path) -> None:
-        self._desk = desk
+    def __init__(self, desk: Address, plan: Plan, folder: Path) -> None:
+        self._line = BlockingLine(desk)
         self._plan = plan
         self._folder = folder
 
-    def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Look at all images of the shards in a batch; their numbers come back once all is kept."""
-        for number in batch["shard"]:
-            lines: list[bytes] | None = self._hand_in(ASKED, int(number))
-            if lines is None:
-                continue
-            try:
-                self._look([ImageRecord.model_validate_json(line) for line in lines])
-            except EmovitError as error:
-                self._hand_in(FAILED, Failure.of(error))
-            except Exception:
-                self._hand_in(FAILED, traceback.format_exc())
-        yield batch
+    def work(self, number: int) -> None:
+        """Look at all images of a shard; what is found is kept when this returns."""
+        lines: list[bytes] | None = self._hand_in(ASKED, number)
+        if lines is None:
+            return
+        try:
+            self._look([ImageRecord.model_validate_json(line) for line in lines])
+        except EmovitError as error:
+            self._hand_in(FAILED, Failure.of(error))
+        except Exception:
+            self._hand_in(FAILED, traceback.format_exc())
 
     def _hand_in(self, kind: str, content: Any) -> Any:
-        import ray
-
-        return ray.get(self._desk.hand_in.remote(Parcel(kind, content)))
+        return self._line.ask(Parcel(kind, content))
 
     @cached_property
     def _found(self) -> _Found:

@@ -18,6 +18,8 @@ __all__ = ["QUIET", "connected"]
 # Of a cluster of this machine alone: what goes through it are parcels of some hundred kilobytes.
 OBJECT_STORE_BYTES: Final = 200 * 2**20
 PATIENCE_S: Final = 10.0
+TRIES: Final = 3
+TOO_SLOW: Final = "timed out during startup"
 # Ray takes 127.0.0.1 for the machine's address in its network; its other processes would wait there in vain.
 LOOPBACK: Final = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 # Said in the environment, which Ray hands on to the processes that it starts: no reports to its makers, no bars and
@@ -59,30 +61,29 @@ def connected(address: str | None) -> Iterator[Any]:
     if address is not None and ":" in address:
         _refuse_absent(address)
     ray = require("ray", extra="ray", purpose="--engine ray")
-    require("ray.data", extra="ray", purpose="--engine ray")
     own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     own["_node_ip_address"] = LOOPBACK
+    told = {"address": address or "local", "namespace": "emogen", "log_to_driver": False}
+    _start(ray, address, {**told, "logging_level": logging.ERROR, **({} if address else own)})
     try:
-        with _silent_stderr():
-            ray.init(
-                address=address or "local",
-                namespace="emogen",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **({} if address else own),
-            )
-    except Exception as error:  # Ray says with a bare one that it took too long.
-        ray.shutdown()
-        raise _unreachable(address, error) from error
-    try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
         # It would print on stdout, between our own lines, that it has replaced a worker; there is no setting for it.
         ray._private.worker._worker_logs_enabled = False
         yield ray
     finally:
         ray.shutdown()
+
+
+def _start(ray: Any, address: str | None, told: dict[str, Any]) -> None:
+    """Start or join a cluster; Ray gives its processes half a minute to start, which a busy machine may take twice."""
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with _silent_stderr():
+                ray.init(**told)
+            return
+        except Exception as error:  # Ray says with a bare one that it took too long.
+            ray.shutdown()
+            if not tries_left or TOO_SLOW not in str(error):
+                raise _unreachable(address, error) from error
 
 
 def _refuse_absent(address: str) -> None:

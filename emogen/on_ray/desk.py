@@ -1,29 +1,21 @@
-"""The one actor between the run folder and its workers: it passes on what these make, and leases them the limits.
-
-The run folder's process cannot be called, it can only call; so it comes for the parcels that wait here, and brings the
-replies to those that it had taken before. A worker's call ends when its parcel is dealt with: what it handed in is
-durable then.
-"""
+"""Where workers hand in what they make, and get leases of the limits: in the process that holds the run folder."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
+import secrets
+import traceback
 from dataclasses import dataclass
-from typing import Any, Final
+from types import TracebackType
+from typing import Any
 
 from emogen.admission import Limits
-from emogen.on_ray.lease import Lease, Report
+from emogen.on_ray import wire
+from emogen.on_ray.lease import Report
 from emogen.on_ray.leases import Leases
+from emogen.on_ray.parcels import FAILED
 
-__all__ = ["Desk", "Parcel", "Standing"]
-
-# Whoever comes for parcels waits for the first so long at most, and for further ones so long after it.
-WAIT_S: Final = 0.5
-GATHER_S: Final = 0.05
-# So many of a worker's answers and rows are worth coming for at once.
-ENOUGH: Final = 128
+__all__ = ["Desk", "Parcel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,80 +25,99 @@ class Parcel:
     Attributes:
         kind: What it is, see `emogen.on_ray.parcels`.
         content: The rest.
-        size: How many answers and rows are in it.
     """
 
     kind: str
     content: Any
-    size: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the limits stand at, for the run's process."""
-
-    perhaps_spent: float
 
 
 class Desk:
-    """The desk of one run; an asynchronous actor, and an ordinary object for tests.
+    """The desk of one run, at which workers call while the block runs.
 
     Args:
+        host: The address to listen at.
         limits: What the user allows all workers together.
         spent: Money that the run had cost when it began.
-        anew: Whether this takes the place of a desk that died.
+
+    Attributes:
+        leases: The limits.
+        address: What workers are told.
     """
 
-    def __init__(self, limits: Limits, spent: float, *, anew: bool = False) -> None:
-        self._leases = Leases(limits, spent, time.monotonic, anew=anew)
-        self._numbers = 0
-        self._waiting: dict[int, Parcel] = {}
-        self._replies: dict[int, asyncio.Future[Any]] = {}
+    address: wire.Address
+
+    def __init__(self, host: str, limits: Limits, spent: float = 0.0) -> None:
+        self.leases = Leases(limits, spent)
+        self._host = host
+        self._waiting: list[tuple[Parcel, asyncio.Future[Any]]] = []
         self._there = asyncio.Event()
-        self._enough = asyncio.Event()
+        self._calls: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    async def renew(self, report: Report) -> Lease:
-        """Return a worker's next lease."""
-        return self._leases.renewed(report)
+    async def __aenter__(self) -> Desk:
+        secret = secrets.token_bytes(32)
+        self._server = await asyncio.start_server(
+            self._answer_call, self._host, 0, limit=wire.BUFFER_BYTES, ssl=wire.encryption(b"desk")
+        )
+        port = self._server.sockets[0].getsockname()[1]
+        self.address = wire.Address(self._host, port, secret)
+        return self
 
-    async def hand_in(self, parcel: Parcel) -> Any:
-        """Wait until the run's process has dealt with a parcel, and return its reply."""
-        self._numbers += 1
-        number = self._numbers
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[number], self._replies[number] = parcel, reply
-        self._there.set()
-        if not parcel.size or sum(waiting.size for waiting in self._waiting.values()) >= ENOUGH:
-            self._enough.set()
-        return await reply
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for writer in self._calls.values():
+            writer.close()
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
 
-    async def take(
-        self, replies: Mapping[int, Any], spent: float
-    ) -> tuple[list[tuple[int, Parcel]], Standing]:
-        """Deliver replies, and return the parcels that wait; none, where none comes within a moment.
+    async def take(self) -> list[tuple[Parcel, asyncio.Future[Any]]]:
+        """Wait for parcels, and return those that are there, each with the future of the reply that it waits for."""
+        await self._there.wait()
+        return self.rest()
 
-        Args:
-            replies: Number of a parcel that was taken before → the reply to it.
-            spent: What the answers in the run's journal cost.
-        """
-        self._leases.note_committed(spent)
-        for number, reply in replies.items():
-            # A desk that took another's place does not know the parcels of that one; they are handed in anew.
-            waiting = self._replies.pop(number, None)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(reply)
-        if await _within(self._there, WAIT_S):
-            await _within(self._enough, GATHER_S)
-        parcels = list(self._waiting.items())
-        self._waiting.clear()
+    def rest(self) -> list[tuple[Parcel, asyncio.Future[Any]]]:
+        """Return the parcels that are there."""
         self._there.clear()
-        self._enough.clear()
-        return parcels, Standing(self._leases.perhaps_spent)
+        parcels, self._waiting = self._waiting, []
+        return parcels
 
+    def _put(self, parcel: Parcel) -> asyncio.Future[Any]:
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((parcel, reply))
+        self._there.set()
+        return reply
 
-async def _within(event: asyncio.Event, timeout_s: float) -> bool:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await event.wait()
-    except TimeoutError:
-        return False
+    async def _answer_call(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Talk to one worker until it hangs up."""
+        call = asyncio.current_task()
+        assert call is not None
+        self._calls[call] = writer
+        try:
+            await wire.prove(reader, writer, self.address.secret, b"desk")
+            while True:
+                number, message = await wire.receive(reader)
+                self._answer(writer, number, message)
+        except (wire.StrangerError, asyncio.IncompleteReadError, OSError):
+            # A worker that lives calls again.
+            pass
+        except asyncio.CancelledError:
+            # The desk is closed. Where a call ends so, Python 3.11 prints a traceback.
+            pass
+        except Exception:
+            self._put(Parcel(FAILED, traceback.format_exc()))
+        finally:
+            del self._calls[call]
+            writer.close()
+
+    def _answer(self, writer: asyncio.StreamWriter, number: int, message: Parcel | Report) -> None:
+        if isinstance(message, Report):
+            wire.send(writer, (number, self.leases.renewed(message)))
+            return
+
+        def answer(reply: asyncio.Future[Any]) -> None:
+            if not reply.cancelled() and not writer.is_closing():
+                wire.send(writer, (number, reply.result()))
+
+        self._put(message).add_done_callback(answer)

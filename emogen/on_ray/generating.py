@@ -12,7 +12,7 @@ from emogen.judging import instruction
 from emogen.on_ray.desk import Parcel
 from emogen.on_ray.parcels import ASKED, DONE, MADE, Made, Shard
 from emogen.on_ray.pool import Pool, run_pool
-from emogen.on_ray.serving import Serving, start_desk
+from emogen.on_ray.serving import Serving
 from emogen.on_ray.shards import ShardFile, ids_of
 from emogen.on_ray.worker import Errand, ShardWorker
 from emogen.opening import limits_of, sight_of, source_of
@@ -57,8 +57,9 @@ async def generate_on_ray(
         run = _Run(folder, shards, asker, journal, on_row)
         resumed = bool(journal and journal.last_position())
         errand = _errand(folder, settings, limits, asker, resumed=resumed)
-        desk = start_desk(ray, limits, run.spent())
-        await run.serve(desk, lambda: run_pool(ray, pool, ShardWorker, (desk, errand), len(shards)))
+        await run.serve(
+            ray, limits, lambda desk: run_pool(ray, pool, ShardWorker, (desk, errand), len(shards))
+        )
 
 
 def _errand(
@@ -102,9 +103,9 @@ class _Run(Serving):
         return self._asker.admission.spent if self._asker else 0.0
 
     async def keep(self, parcels: list[Parcel]) -> None:
-        """Write answers and rows; after a failure of Ray's, they may have come before."""
+        """Write answers and rows; after a broken line, they may have come before."""
         if self._asker:
-            self._asker.admission.perhaps_spent = self.standing.perhaps_spent
+            self._asker.admission.perhaps_spent = self.perhaps_spent
         made: list[Made] = [parcel.content for parcel in parcels if parcel.kind == MADE]
         answers = {answer[0]: answer for one in made for answer in one.answers}
         if self._journal:

@@ -72,6 +72,7 @@ class LeasedAdmission(Admission):
         """Wait as `Admission.enter` does."""
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._keep_renewing())
+            self._renewing.add_done_callback(self._renewed_no_more)
         return await super().enter(tokens, cost, again=again)
 
     def answered(self, ticket: Ticket) -> None:
@@ -179,6 +180,14 @@ class LeasedAdmission(Admission):
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, lease.again_s - GAP_S)):
                     await self._soon.wait()
+
+    def _renewed_no_more(self, renewing: asyncio.Task[None]) -> None:
+        """Let those that wait go where there will be no lease any more."""
+        if not renewing.cancelled() and (error := renewing.exception()) is not None:
+            for waiting in self._waiting:
+                if not waiting.admitted.done():
+                    waiting.admitted.set_exception(error)
+            self._waiting.clear()
 
     def _report(self) -> Report:
         """Return the next report; what is left of the lease is given back with it."""

@@ -55,8 +55,6 @@ class Leases:
         limits: What the user allows all workers together.
         spent: Money that the run has cost already.
         clock: Seconds.
-        anew: Whether an earlier desk of this run died: what it had leased is not known, so that nothing is left of a
-            burst.
     """
 
     def __init__(
@@ -64,8 +62,6 @@ class Leases:
         limits: Limits,
         spent: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
-        *,
-        anew: bool = False,
     ) -> None:
         self._limits = limits
         self._before = spent
@@ -76,9 +72,6 @@ class Leases:
         self._allowance = Allowance(
             limits.requests_per_minute, limits.tokens_per_minute, now_s, burst_s=BURST_S
         )
-        if anew:
-            for bucket in filter(None, (self._allowance.requests, self._allowance.tokens)):
-                bucket.level = 0.0
         self._holders: dict[str, _Holder] = {}
         self._paused_until_s = now_s
         self._recent: deque[bool] = deque(maxlen=RECENT)
@@ -96,7 +89,7 @@ class Leases:
         return sum(holder.report.perhaps_spent + holder.lost for holder in self._holders.values())
 
     def note_committed(self, spent: float) -> None:
-        """Note what the run's journal has cost: it outlives workers and desks."""
+        """Note what the run's journal has cost: it outlives workers."""
         self._committed = max(self._committed, spent)
 
     def renewed(self, report: Report) -> Lease:
@@ -113,7 +106,6 @@ class Leases:
     def _settled(self, report: Report, now_s: float) -> _Holder:
         before = self._holders.get(report.worker)
         if before is None:
-            # After an earlier desk's death, what it had counted already.
             holder = self._holders[report.worker] = _Holder(report, NOTHING, now_s)
             return holder
         sent = report.requests - before.report.requests

@@ -1,4 +1,8 @@
-"""The pool of workers, by Ray Data: as many as there is work and room for, each replaced where it dies."""
+"""The pool of workers: as many as there is work and room for, each replaced where it dies.
+
+Ray Data has such a pool for what comes in tables. It looks after it ten times a second, by three actors more, and each
+worker imports pandas: of a run of 200,000 answers that would be a twentieth of the CPU.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from emogen.errors import EmovitError, InputError, shorten
+from emogen.on_ray.crew import Crew
 
-__all__ = ["SHARD_RECORDS", "Pool", "gave_up", "read_workers", "run_pool"]
+__all__ = ["SHARD_RECORDS", "Pool", "read_workers", "run_pool"]
 
 SHARD_RECORDS: Final = 1000
 # While the last rows of one shard are waited for, the next is under way.
 SHARDS_AT_ONCE: Final = 2
+# Machines may be taken away again and again; but a shard over which so many workers have died kills them.
+DEATHS: Final = 20
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ def run_pool(
     Args:
         ray: The module, connected.
         pool: How many workers.
-        worker: A class whose `__call__` takes a batch of shard numbers.
+        worker: A class whose `work` takes the number of a shard; where it is a coroutine, several may be under way.
         arguments: Of its constructor.
         shards: How many there are.
         at_once: How many shards a worker has at a time.
@@ -74,41 +81,28 @@ def run_pool(
 
     Raises:
         InputError: the cluster has no room.
-        EmovitError: Ray gave up.
+        EmovitError: what a worker raised, or Ray gave up.
     """
     gpus = pool.gpus
     if gpus is None:
         gpus = 1.0 if loads_models and ray.cluster_resources().get("GPU") else 0.0
     least, most = _size(ray, pool, gpus, shards)
-    numbers = ray.data.from_items([{"shard": number} for number in range(shards)], override_num_blocks=shards)
-    made = numbers.map_batches(
-        worker,
-        fn_constructor_args=tuple(arguments),
-        batch_size=1,
-        batch_format="numpy",
-        zero_copy_batch=False,
-        compute=ray.data.ActorPoolStrategy(
-            min_size=least, max_size=most, max_concurrent_calls_per_actor=at_once
-        ),
-        num_cpus=1,
-        num_gpus=gpus or None,
-    )
+    # Ray starts another where one dies, and calls it as it had called that one.
+    actor = ray.remote(
+        num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=DEATHS, max_concurrency=at_once
+    )(worker)
     try:
-        for _ in made.iter_batches(batch_size=None, prefetch_batches=0):
-            pass
+        with Crew(ray, lambda: actor.remote(*arguments), least, most, at_once) as crew:
+            crew.work(range(shards))
     except Exception as error:
-        raise gave_up(error, "what came is kept, and the same command goes on.") from error
-
-
-def gave_up(error: Exception, kept: str = "nothing was written.") -> EmovitError:
-    """Return the error that Ray could not do it.
-
-    Args:
-        error: Ray's.
-        kept: What there is all the same, as the end of a sentence.
-    """
-    logs = "Its logs, on each machine in /tmp/ray/session_latest/logs, say more"
-    return EmovitError(f"Ray gave up: {shorten(error, 300)}", remedy=f"{logs}; {kept}")
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, EmovitError):
+            raise cause from error
+        raise EmovitError(
+            f"Ray gave up: {shorten(error, 300)}",
+            remedy="Its logs, on each machine in /tmp/ray/session_latest/logs, say more; what came is kept, and the "
+            "same command goes on.",
+        ) from error
 
 
 def _size(ray: Any, pool: Pool, gpus: float, shards: int) -> tuple[int, int]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
 from emogen.admission import CostLimitError, Limits
-from emogen.on_ray.desk import Desk, Parcel, Standing
+from emogen.on_ray.desk import Desk, Parcel
 from emogen.on_ray.parcels import FAILED, NOTE, Failure
+from emogen.on_ray.wire import Address
 from emogen.terminal import note
 
-__all__ = ["Serving", "start_desk"]
+__all__ = ["Serving"]
 
-# What was handed in is kept, even where somebody interrupts; but a cluster that is gone is not waited for.
+# What was handed in is kept, even where somebody interrupts; but a disk that hangs is not waited for.
 LAST_S: Final = 5.0
 
 
@@ -26,13 +26,14 @@ class Serving(ABC):
 
     Attributes:
         error: What ends the run, once a worker has told it.
-        standing: What the limits stand at.
+        perhaps_spent: Money for attempts that may have been charged unheard, by all workers.
     """
 
     def __init__(self) -> None:
         self.error: Exception | None = None
-        self.standing = Standing(0.0)
+        self.perhaps_spent = 0.0
         self._notes: set[str] = set()
+        self._dealt: asyncio.Future[None] | None = None
 
     @abstractmethod
     async def keep(self, parcels: list[Parcel]) -> None:
@@ -46,37 +47,54 @@ class Serving(ABC):
         """Return what the answers so far have cost."""
         return 0.0
 
-    async def serve(self, desk: Any, work: Callable[[], None]) -> None:
-        """Deal with what comes to the desk until `work`, which waits for the workers, is done.
+    async def serve(self, ray: Any, limits: Limits, work: Callable[[Address], None]) -> None:
+        """Deal with what comes to a desk until `work`, which waits for the workers, is done.
+
+        Args:
+            ray: The module, connected.
+            limits: What the user allows all workers together.
+            work: Called with where the desk is.
 
         Raises:
             EmovitError: what a worker told; what was handed in before is kept.
         """
-        working = asyncio.ensure_future(_in_thread(work))
-        replies: dict[int, Any] = {}
-        try:
-            while not working.done() and not self._is_over():
-                replies = await self._deal(desk, replies)
-            if not self._is_over():
-                await working
-        finally:
-            with suppress(Exception):
-                async with asyncio.timeout(LAST_S):
-                    await self._deal(desk, replies)
-            working.cancel()
+        async with Desk(ray.util.get_node_ip_address(), limits, self.spent()) as desk:
+            working = asyncio.ensure_future(_in_thread(lambda: work(desk.address)))
+            dealing = asyncio.ensure_future(self._deal_until_over(desk))
+            try:
+                await asyncio.wait((working, dealing), return_when=asyncio.FIRST_COMPLETED)
+                if dealing.done():
+                    dealing.result()
+                else:
+                    working.result()
+            finally:
+                working.cancel()
+                dealing.cancel()
+                await self._deal_with_rest(desk)
         if self.error is not None:
             raise self.error
 
-    def _is_over(self) -> bool:
+    async def _deal_until_over(self, desk: Desk) -> None:
         # What is under way is waited for where the money ran out: it is paid for.
-        return self.error is not None and not isinstance(self.error, CostLimitError)
+        while self.error is None or isinstance(self.error, CostLimitError):
+            parcels = await desk.take()
+            self._dealt = asyncio.ensure_future(self._deal(desk, parcels))
+            # Whoever interrupts lets it come to its end.
+            await asyncio.shield(self._dealt)
 
-    async def _deal(self, desk: Any, replies: Mapping[int, Any]) -> dict[int, Any]:
-        """Deliver replies, and deal with what has come meanwhile; return the replies to that."""
-        parcels: list[tuple[int, Parcel]]
-        parcels, self.standing = await desk.take.remote(replies, self.spent())
-        await self.keep([parcel for _, parcel in parcels])
-        return {number: self._reply(parcel) for number, parcel in parcels}
+    async def _deal_with_rest(self, desk: Desk) -> None:
+        with suppress(Exception):
+            async with asyncio.timeout(LAST_S):
+                if self._dealt is not None:
+                    await self._dealt
+                await self._deal(desk, desk.rest())
+
+    async def _deal(self, desk: Desk, parcels: list[tuple[Parcel, asyncio.Future[Any]]]) -> None:
+        self.perhaps_spent = desk.leases.perhaps_spent
+        await self.keep([parcel for parcel, _ in parcels])
+        desk.leases.note_committed(self.spent())
+        for parcel, reply in parcels:
+            reply.set_result(self._reply(parcel))
 
     def _reply(self, parcel: Parcel) -> Any:
         if parcel.kind == NOTE:
@@ -90,26 +108,6 @@ class Serving(ABC):
             self.error = self.error or found
             return None
         return self.reply(parcel)
-
-
-def start_desk(ray: Any, limits: Limits, spent: float = 0.0) -> Any:
-    """Start the desk on this machine: where that is lost, the run has ended anyway. Keep its handle."""
-    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-        ray.get_runtime_context().get_node_id(), soft=False
-    )
-    actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=10_000)(_RayDesk)
-    name = f"desk-{uuid.uuid4().hex[:8]}"
-    return actor.options(name=name, scheduling_strategy=here).remote(limits, spent)
-
-
-class _RayDesk(Desk):
-    """The desk as an actor."""
-
-    def __init__(self, limits: Limits, spent: float) -> None:
-        import ray
-
-        anew = ray.get_runtime_context().was_current_actor_reconstructed
-        super().__init__(limits, spent, anew=anew)
 
 
 async def _in_thread(work: Callable[[], None]) -> None:

@@ -75,6 +75,9 @@ def vllm_processor(model: str, settings: VllmSettings, pool: Pool) -> Processor:
     """
     config = processor_config(model, settings, pool)
     llm = require("ray.data.llm", extra="ray", purpose="--vllm")
+    context = require("ray.data", extra="ray", purpose="--vllm").DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
     return llm.build_processor(config, preprocess=dict, postprocess=kept)  # type: ignore[no-any-return]
 
 

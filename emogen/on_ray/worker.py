@@ -7,7 +7,7 @@ import gc
 import threading
 import traceback
 import uuid
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,8 +23,10 @@ from emogen.garbage import search_rarely
 from emogen.on_ray.desk import Parcel
 from emogen.on_ray.lease import Lease, Report
 from emogen.on_ray.leased_admission import LeasedAdmission
+from emogen.on_ray.line import Line
 from emogen.on_ray.outbox import Outbox, ShardAnswers
 from emogen.on_ray.parcels import ASKED, DONE, FAILED, NOTE, Failure, Shard, Tally
+from emogen.on_ray.wire import Address
 from emogen.opening import backend_of, renderer_of, sight_of
 from emogen.patience import Patience
 from emogen.pipeline import generate
@@ -62,24 +64,21 @@ class Errand:
 
 
 class ShardWorker:
-    """What Ray Data calls with the number of one shard after the other, on an event loop of its own.
+    """An actor that is called with the number of one shard after the other; it works on an event loop of its own.
 
     Args:
-        desk: The handle of the desk.
+        desk: Where the desk is.
         errand: See `Errand`.
     """
 
-    def __init__(self, desk: Any, errand: Errand) -> None:
+    def __init__(self, desk: Address, errand: Errand) -> None:
         self._desk = desk
         self._errand = errand
         self._name = uuid.uuid4().hex
 
-    async def __call__(self, batch: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        """Make all rows of the shards in a batch; their numbers come back once all is in the run folder."""
-        for number in batch["shard"]:
-            made = asyncio.run_coroutine_threadsafe(self._work(int(number)), self._loop)
-            await asyncio.wrap_future(made)
-        yield batch
+    async def work(self, number: int) -> None:
+        """Make all rows of a shard; they are in the run folder when this returns."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._work(number), self._loop))
 
     def close(self) -> None:
         """Let go of the connections and end the loop; a worker that Ray ends does so with its process."""
@@ -90,6 +89,7 @@ class ShardWorker:
         if self._told.model is not None:
             await self._told.model.admission.aclose()
             await self._told.model.backend.aclose()
+        await self._line.aclose()
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -99,10 +99,10 @@ class ShardWorker:
         return loop
 
     async def _hand_in(self, parcel: Parcel) -> Any:
-        return await self._desk.hand_in.remote(parcel)
+        return await self._line.ask(parcel)
 
     async def _renew(self, report: Report) -> Lease:
-        lease: Lease = await self._desk.renew.remote(report)
+        lease: Lease = await self._line.ask(report)
         return lease
 
     async def _work(self, number: int) -> None:
@@ -154,6 +154,10 @@ class ShardWorker:
         return Tally(asker.replayed, asker.estimated) if asker else Tally(0, 0)
 
     @cached_property
+    def _line(self) -> Line:
+        return Line(self._desk)
+
+    @cached_property
     def _outbox(self) -> Outbox:
         return Outbox(self._hand_in)
 
@@ -161,7 +165,7 @@ class ShardWorker:
     def _told(self) -> _Told:
         """Open what the run's settings name; within the loop, when the first shard is there."""
         notes_to(self._note)
-        # Ray and pandas are not searched for garbage, row after row.
+        # Ray is not searched for garbage, row after row.
         gc.freeze()
         search_rarely()
         errand = self._errand

@@ -50,7 +50,7 @@ def workers() -> Iterator[int]:
                 name = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            if name.startswith(b"ray::MapWorker(MapBatches(ShardWorker))") and is_below(int(folder.name)):
+            if name.startswith(b"ray::ShardWorker") and is_below(int(folder.name)):
                 yield int(folder.name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,9 @@ import pytest
 import tiny_models
 from command_line import Emogen
 from noise_images import noise_images
-from one_process import connected, start_desk
+from one_process import connected
 from PIL import Image
 
-from emogen.describing.looking_away import LookingWorker
-from emogen.on_ray.desk import Parcel
 from emogen.on_ray.pool import Pool
 
 
@@ -23,25 +20,19 @@ def run_pool(ray: Any, pool: Pool, worker: type, arguments: Sequence[Any], shard
     """Two workers in turn, the first of which dies after its first shard but one."""
     first = worker(*arguments)
     for number in range(shards // 2):
-        list(first({"shard": [number]}))
+        first.work(number)
     second = worker(*arguments)
     # Ray hands out again what the dead one had begun.
     for number in range(shards // 2 - 1, shards):
-        list(second({"shard": [number]}))
-
-
-def hand_in(self: Any, kind: str, content: Any) -> Any:
-    return asyncio.run(self._desk.hand_in.remote(Parcel(kind, content)))
+        second.work(number)
 
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> None:
     place = "emogen.describing.looking_away"
     monkeypatch.setattr(f"{place}.connected", connected)
-    monkeypatch.setattr(f"{place}.start_desk", start_desk)
     monkeypatch.setattr(f"{place}.run_pool", run_pool)
     monkeypatch.setattr(f"{place}.notes_to", lambda take: None)
-    monkeypatch.setattr(LookingWorker, "_hand_in", hand_in)
 
 
 def test_the_records_are_the_same(emogen: Emogen, away: None, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import Emogen
-from one_process import Workers, connected, start_desk
+from one_process import Workers, connected
 from openai_stub import OpenAIStub, Reply, refuse
 
 import emogen.terminal
@@ -25,7 +25,6 @@ RAY = ("--engine", "ray", "--shard-records", 4)
 def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     found = Workers()
     monkeypatch.setattr("emogen.on_ray.cluster.connected", connected)
-    monkeypatch.setattr("emogen.on_ray.generating.start_desk", start_desk)
     monkeypatch.setattr("emogen.on_ray.generating.run_pool", found.run_pool)
     # A worker hands its notes over; this process has a terminal of its own.
     monkeypatch.setattr("emogen.terminal._take_note", emogen.terminal._say_note)
