@@ -11,6 +11,7 @@ import typer
 
 from emogen.cli_engine import Address, EngineName, pool_of
 from emogen.completion import choices, names_in
+from emogen.counting import counted
 from emogen.errors import InputError, UnknownNameError
 from emogen.terminal import AsJson, progress, say, show_json
 
@@ -92,8 +93,9 @@ def dedup(
     if dry_run:
         _list(report)
     alike = sum(map(len, report.clusters.values()))
+    said = "questions and answers" if scope == "both" else scope
     say(
-        f"compared {report.compared} samples by their {'questions and answers' if scope == 'both' else scope} "
+        f"compared {counted(report.compared, 'sample')} by their {said} "
         f"({method}, threshold {report.threshold:g}): {alike} near-duplicates, of {len(report.clusters)} that stay"
     )
     if not dry_run:

@@ -14,6 +14,7 @@ import typer
 
 from emogen.cli_engine import Address, EngineName, ShardRecords, Workers, pool_of
 from emogen.cli_options import takes_settings
+from emogen.counting import counted
 from emogen.errors import CheckFailedError, InputError
 from emogen.run_file import RunFile
 from emogen.settings import RunSettings
@@ -278,13 +279,15 @@ def _show_spending(asker: Asker | None) -> None:
     if asker is None:
         return
     if asker.replayed:
-        say(f"{asker.replayed} answers came from the journal, at no cost")
+        say(f"{counted(asker.replayed, 'answer')} came from the journal, at no cost")
     if asker.admission.spent and asker.price is not None:
         say(
             f"cost so far {asker.admission.spent:.4f} {asker.price.currency} (prices as of {asker.price.as_of})"
         )
     if asker.estimated and asker.price is not None:
-        say(f"of {asker.estimated} answers the server did not count the tokens: their cost is an estimate")
+        say(
+            f"of {counted(asker.estimated, 'answer')} the server did not count the tokens: their cost is an estimate"
+        )
     if asker.admission.perhaps_spent and asker.price is not None:
         perhaps = f"{asker.admission.perhaps_spent:.4f} {asker.price.currency}"
         say(f"perhaps {perhaps} more, for attempts that the server may have answered unheard")

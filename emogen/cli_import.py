@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from emogen.completion import completion_of, names_in
+from emogen.counting import counted
 from emogen.errors import CheckFailedError
 from emogen.terminal import AsJson, progress, say, show_counts, show_json, show_remarks
 
@@ -74,7 +75,7 @@ def import_file(
         say(f"  … and {unreadable - len(report.unreadable):,} more", err=True)
     if unreadable:
         raise CheckFailedError(
-            f"{unreadable:,} rows could not become samples",
+            f"{counted(unreadable, 'row')} could not be read as samples",
             where=file,
             remedy=f"They are in {out / 'rejections.jsonl'}.",
         )

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import typer
+
 from emogen.cli_data import (
     CaptionsFile,
     ImageRoot,
@@ -21,11 +23,12 @@ from emogen.cli_data import (
     show_labelling,
     show_problems,
 )
+from emogen.counting import counted
 from emogen.terminal import AsJson, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.dataset import Dataset
-    from emogen.recording import Report
+    from emogen.recording import Report, SplitOf
     from emogen.schemas import ImageRecord
 
 __all__ = ["records"]
@@ -50,6 +53,13 @@ def records(
     sample: Annotated[str | None, option("sample")] = None,
     limit: Annotated[int | None, option("limit")] = None,
     selection_seed: Annotated[int | None, option("selection_seed")] = None,
+    split_by: Annotated[
+        str | None,
+        typer.Option(
+            "--split-by", help="Shares of train, val and test for images without a split: 0.9,0.05,0.05"
+        ),
+    ] = None,
+    split_seed: Annotated[int, typer.Option("--split-seed", help="Divides the images in another way.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write a records file of a data set, or of a selection of it.
@@ -74,8 +84,8 @@ def records(
             },
         )
     )
-    report = _write(dataset, out)
-    say(f"wrote {report.written:,} records → {out}")
+    report = _write(dataset, out, _splitting(split_by, split_seed))
+    say(f"wrote {counted(report.written, 'record')} → {out}")
     _show_counts(report.counts)
     show_labelling(report)
     _show_comparison(dataset)
@@ -90,7 +100,22 @@ def records(
     show_problems(report, out)
 
 
-def _write(dataset: Dataset, out: Path) -> Report:
+def _splitting(shares: str | None, seed: int) -> SplitOf | None:
+    """Return what gives images a split that have none; None where they are to have none.
+
+    Raises:
+        InputError: the shares cannot be read.
+    """
+    if shares is None:
+        return None
+    from emogen.exporters.options import fractions
+    from emogen.exporters.splits import split_of_image
+
+    by = fractions(shares)
+    return lambda file, path: split_of_image(file, path, by, seed)
+
+
+def _write(dataset: Dataset, out: Path, split_of: SplitOf | None) -> Report:
     from emogen.recording import refuse_place, write_records
 
     refuse_place(dataset, out)
@@ -99,7 +124,7 @@ def _write(dataset: Dataset, out: Path) -> Report:
         def show(record: ImageRecord) -> None:
             advance(note=record.id)
 
-        report = write_records(dataset, out, on_record=show)
+        report = write_records(dataset, out, split_of=split_of, on_record=show)
     show_captions(dataset)
     return report
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from emogen.counting import counted
 from emogen.errors import InputError
 from emogen.terminal import AsJson, progress, say, show_json
 
@@ -132,7 +133,9 @@ def _serve(desk: Desk, port: int, *, browser: bool) -> None:
 
     def ready() -> None:
         state = desk.progress()
-        say(f"{desk.reviewer} reviews {state['total']} samples, of which {state['decided']} are decided:")
+        say(
+            f"{desk.reviewer} reviews {counted(state['total'], 'sample')}; decided so far: {state['decided']}"
+        )
         say(f"  {address.url}")
         say(
             "Whoever has this address can decide in your name. Ctrl-C ends it; decisions are kept as they are made."

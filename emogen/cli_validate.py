@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from emogen.completion import names_in
+from emogen.counting import counted
 from emogen.errors import CheckFailedError
 from emogen.terminal import AsJson, progress, say, show_json
 
@@ -54,7 +55,9 @@ def validate(
         say(f"… and {found - show:,} more (--show {found} prints all, --json too)")
     if found:
         raise CheckFailedError(
-            f"breaks {found:,} rules of {format} in {validation.rows:,} rows", where=file, remedy="Mend them."
+            f"breaks {counted(found, 'rule')} of {format} in {counted(validation.rows, 'row')}",
+            where=file,
+            remedy="Mend them.",
         )
     if not as_json:
-        say(f"{validation.rows:,} rows that load as {format}")
+        say(f"loads as {format}: {counted(validation.rows, 'row')}")

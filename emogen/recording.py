@@ -18,16 +18,18 @@ import orjson
 from emogen.atomic import replacing, writable_folder
 from emogen.dataset import Dataset
 from emogen.errors import InputError
-from emogen.schemas import ImageRecord
+from emogen.schemas import ImageRecord, Split
 from emogen.sources import OnProblem, Problem
 from emogen.sources.folder import IMAGE_SUFFIXES, METADATA_NAMES
 from emogen.sources.problems import ProblemCounts
 from emogen.storage import refuse_address
 
-__all__ = ["Complete", "Report", "problems_file", "refuse_place", "write_records"]
+__all__ = ["Complete", "Report", "SplitOf", "problems_file", "refuse_place", "write_records"]
 
 # Completes records whose images lie in a folder, told of images that cannot be read.
 Complete = Callable[[Iterator[ImageRecord], Path, OnProblem], Iterator[ImageRecord]]
+# Gives an image its split, by its file and by what its record calls it.
+SplitOf = Callable[[Path, str], Split]
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def write_records(
     out: Path,
     *,
     complete: Complete | None = None,
+    split_of: SplitOf | None = None,
     on_record: Callable[[ImageRecord], None] = lambda record: None,
 ) -> Report:
     """Write the records of a data set to the JSONL file `out`, its folder made if need be.
@@ -107,6 +110,7 @@ def write_records(
         dataset: What to write.
         out: The file to write.
         complete: Completes the records from their images; an image that cannot be read is left out.
+        split_of: Gives records their split that have none.
         on_record: Called with each record that was written.
 
     Raises:
@@ -116,7 +120,7 @@ def write_records(
     counts: Counter[tuple[str | None, str | None]] = Counter()
     labelled_by: Counter[str] = Counter()
     with _ProblemsFile(problems_file(out)) as problems:
-        records = _opened(dataset, out, complete, problems)
+        records = _opened(dataset, out, complete, split_of, problems)
         first = next(records, None)
         if first is not None:
             with replacing(out) as file:
@@ -165,7 +169,11 @@ class _ProblemsFile(ProblemCounts):
 
 
 def _opened(
-    dataset: Dataset, out: Path, complete: Complete | None, problems: _ProblemsFile
+    dataset: Dataset,
+    out: Path,
+    complete: Complete | None,
+    split_of: SplitOf | None,
+    problems: _ProblemsFile,
 ) -> Iterator[ImageRecord]:
     """Yield the records as the file holds them."""
     if dataset.has_images_inside:
@@ -183,7 +191,10 @@ def _opened(
             image = posixpath.normpath(f"{below}/{image}")
         if complete is None:
             problems.look_for(image, f"{out.parent}/{image}")
-        yield record.model_copy(update={"image": image})
+        split = record.split
+        if split is None and split_of is not None:
+            split = split_of(out.parent / image, image)
+        yield record.model_copy(update={"image": image, "split": split})
 
 
 def _line(record: ImageRecord) -> bytes:

@@ -201,7 +201,7 @@ def assemble(settings: TrainSettings, ranks: Ranks, out: Path, data: Data) -> Ru
         raise InputError(
             "there are no held-out rows to choose by",
             where="--keep-best",
-            remedy='Give some records the split "val", or leave it out.',
+            remedy='Give some records the split "val" (emogen records --split-by draws one), or leave it out.',
         )
     kind, folder = resolve_model(settings.model, settings.arch)
     spec = ModelSpec(

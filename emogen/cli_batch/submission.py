@@ -9,6 +9,7 @@ from emogen.batch.plans import Batch, Plans, Terms
 from emogen.batch.remote import Remotes
 from emogen.batch.submitting import submit
 from emogen.cli_batch.opened import backend_for, rows_of, terms_of
+from emogen.counting import counted
 from emogen.journal import Journal
 from emogen.manifest import manifest_of
 from emogen.opening import dataset_of, out_of, renderer_of
@@ -88,9 +89,9 @@ def _figures(total: Estimate, terms: Terms) -> dict[str, object]:
 
 
 def _show(total: Estimate, terms: Terms, what: str) -> None:
-    batches = "1 batch" if total.files == 1 else f"{total.files} batches"
+    batches = counted(total.files, "batch", "batches")
     say(
-        f"{total.requests:,} requests in {batches}, {total.bytes / 1e6:.1f} MB, {what}\n"
+        f"{counted(total.requests, 'request')} in {batches}, {total.bytes / 1e6:.1f} MB, {what}\n"
         f"about {total.usage.prompt_tokens:,} prompt tokens and {total.usage.completion_tokens:,} answer tokens"
     )
     price = terms.price
@@ -104,4 +105,4 @@ def _show(total: Estimate, terms: Terms, what: str) -> None:
 
 
 def _show_batch(batch: Batch) -> None:
-    say(f"batch {batch.number} ({batch.batch_id}): {batch.requests:,} requests")
+    say(f"batch {batch.number} ({batch.batch_id}): {counted(batch.requests, 'request')}")

@@ -13,7 +13,7 @@ from emogen.exporters.options import SPLITS, Fractions
 from emogen.resources import sha256_text
 from emogen.schemas import Split
 
-__all__ = ["assign_splits", "split_of_hash"]
+__all__ = ["assign_splits", "split_of_hash", "split_of_image"]
 
 # What records say of an image: the split that is held out from most, as a place in `SPLITS`.
 _TABLES: Final = (
@@ -82,6 +82,21 @@ def split_of_hash(identity: str, by: Fractions, seed: int) -> Split:
             return split
     # The shares may sum to a little less than 1.
     return next(split for split, share in reversed(list(zip(SPLITS, by, strict=True))) if share)
+
+
+def split_of_image(file: Path, path: str, by: Fractions, seed: int) -> Split:
+    """Return the split that an image falls into that has none, as `assign_splits` gives it: copies get the same.
+
+    Args:
+        file: Where it is, or would be.
+        path: What its record calls it.
+        by: Shares of the splits.
+        seed: Divides images in another way.
+
+    Raises:
+        InputError: the file is there and cannot be read.
+    """
+    return split_of_hash(_content(file) or f"path:{path}", by, seed)
 
 
 def _contents(

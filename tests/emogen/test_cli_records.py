@@ -207,3 +207,34 @@ def test_generation_from_attributes_alone(
     dry = emogen(*words, "--dry-run")
     assert "4 records, 3 requests" in dry.out
     assert "about 1 record without a word about the image" in dry.out
+
+
+def test_a_split_is_drawn(emogen: Emogen, tmp_path: Path) -> None:
+    """Images without a split get one by their bytes, copies the same, as an export would; what is said stays."""
+    rows = [{"id": f"r{i}", "image": f"{i}.png", "emotion": "awe"} for i in range(40)]
+    rows[0]["split"] = "test"
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for i in range(40):
+        (tmp_path / f"{i}.png").write_bytes(b"picture %d" % (i // 2))
+    out = tmp_path / "divided.jsonl"
+    ran = emogen("records", tmp_path / "all.jsonl", "--split-by", "0.5,0.5", "--split-seed", 3, "--out", out)
+    assert ran.code == 0, ran.err
+    splits = [line["split"] for line in lines(out)]
+    assert splits[0] == "test"
+    assert splits[2::2] == splits[3::2]
+    assert {"train", "val"} == set(splits[1:])
+
+    runs = tmp_path / "runs"
+    assert emogen("generate", tmp_path / "all.jsonl", "--types", "categorical", "--out", runs / "a").code == 0
+    words = ("--format", "llava", "--split-by", "0.5,0.5", "--split-seed", 3, "--out", runs / "parts")
+    assert emogen("export", runs / "a", *words).code == 0
+    trained = {row["id"].split("/")[0] for row in json.loads((runs / "parts/train.json").read_bytes())}
+    assert trained == {f"r{i}" for i in range(2, 40) if splits[i] == "train"}
+
+
+def test_shares_that_do_not_sum_to_one(emogen: Emogen, tmp_path: Path, ten_of_each: Path) -> None:
+    """Shares that cannot be are refused before anything is read."""
+    ran = emogen("records", ten_of_each, "--split-by", "0.9,0.2", "--out", tmp_path / "out.jsonl")
+    assert ran.code == 2
+    assert "--split-by: '0.9,0.2' is not two or three shares that sum to 1" in ran.err
+    assert not (tmp_path / "out.jsonl").exists()

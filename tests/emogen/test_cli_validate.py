@@ -22,7 +22,7 @@ def write(path: Path, *rows: object) -> Path:
 def test_a_file_that_loads_is_said_to_load(emogen: Emogen, tmp_path: Path) -> None:
     """Exit code 0, and how many rows there are."""
     ran = emogen("validate", write(tmp_path / "train.json", GOOD, GOOD), "--format", "llava")
-    assert (ran.code, ran.out) == (0, "2 rows that load as llava\n")
+    assert (ran.code, ran.out) == (0, "loads as llava: 2 rows\n")
 
 
 def test_each_problem_is_a_line_with_place_field_rule_and_remedy(emogen: Emogen, tmp_path: Path) -> None:

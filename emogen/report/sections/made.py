@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from emogen.counting import counted
 from emogen.report.blocks import Block, Facts, Table
 from emogen.report.charts import Chart
 from emogen.report.figures import Figures
@@ -42,7 +43,7 @@ def overview(run: Figures) -> Iterator[Block]:
 def _reviewed(run: Figures) -> str:
     if not run.reviewed:
         return "none"
-    people = "1 person" if run.reviewers == 1 else f"{run.reviewers} people"
+    people = counted(run.reviewers, "person", "people")
     counts = ", ".join(
         f"{run.reviewed.get(decision, 0):,} {word}"
         for decision, word in (("accept", "accepted"), ("edit", "edited"), ("reject", "rejected"))
