@@ -15,7 +15,8 @@ from emogen.backends import BackendOptions, open_backend
 from emogen.backends.openai import OpenAIBackend
 from emogen.batch.collecting import Collection, collect
 from emogen.batch.drafting import Estimate, Limits, lines_of
-from emogen.batch.plans import Batch, Plans, Terms
+from emogen.batch.planned import Batch, Terms
+from emogen.batch.plans import Plans
 from emogen.batch.remote import Remote, RemoteBatch, Remotes
 from emogen.batch.rows import Rows
 from emogen.batch.submitting import submit

@@ -13,7 +13,8 @@ from emogen.backends import AnswerFormat, TransientError
 from emogen.backends.chat_reply import read_completion
 from emogen.backends.format_refusal import format_refusal
 from emogen.batch.drafting import input_file
-from emogen.batch.plans import Asked, Batch, Failure, Plans
+from emogen.batch.planned import Asked, Batch, Failure
+from emogen.batch.plans import Plans
 from emogen.batch.remote import GoneError, Remote, RemoteBatch
 from emogen.batch.results import Garbled, NoAnswer, read_line
 from emogen.errors import InputError

@@ -15,7 +15,8 @@ import orjson
 
 from emogen.atomic import replacing, writable_folder
 from emogen.backends.openai import OpenAIBackend
-from emogen.batch.plans import Asked, Batch, Plans, Terms
+from emogen.batch.planned import Asked, Batch, Terms
+from emogen.batch.plans import Plans
 from emogen.batch.rows import Missing
 from emogen.estimates import estimated_usage, most_usage
 from emogen.schemas import Usage

@@ -8,7 +8,8 @@ from typing import Final
 
 from emogen.backends import RequestError, ThrottledError, TransientError
 from emogen.batch.drafting import input_file
-from emogen.batch.plans import Batch, Plans, State
+from emogen.batch.planned import Batch, State
+from emogen.batch.plans import Plans
 from emogen.batch.remote import GoneError, Remote
 from emogen.errors import BackendError
 

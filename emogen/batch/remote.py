@@ -12,7 +12,7 @@ from emogen.backends import BackendOptions, TransientError
 from emogen.backends.chat_reply import HttpReply, failure
 from emogen.backends.sdk_transport import usable_proxies
 from emogen.backends.server import Server
-from emogen.batch.plans import Terms
+from emogen.batch.planned import Terms
 from emogen.errors import BackendError, shorten
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import orjson
 
 from emogen.backends import CONTENT_FILTER
 from emogen.backends.chat_reply import HttpReply, is_filtered
-from emogen.batch.plans import Failure
+from emogen.batch.planned import Failure
 from emogen.errors import shorten
 
 __all__ = ["Answer", "Garbled", "NoAnswer", "read_line"]

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 from emogen.asking import Answered, UnreadableImageError, go_on
 from emogen.backends import blind
 from emogen.backends.openai import OpenAIBackend
-from emogen.batch.plans import Failure
+from emogen.batch.planned import Failure
 from emogen.dialogue import Dialogue, Request
 from emogen.errors import InputError
 from emogen.instructions import AskedInstruction, DirectInstruction

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from emogen.admission import CostLimitError
 from emogen.batch.drafting import Estimate, Limits, Line, draft
 from emogen.batch.launching import adopt, discard, launch
-from emogen.batch.plans import Batch, Plans, State, Terms
+from emogen.batch.planned import Batch, State, Terms
+from emogen.batch.plans import Plans
 from emogen.batch.remote import Remotes
 from emogen.prices import require_price
 

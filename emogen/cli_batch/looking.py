@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from emogen.backends import ThrottledError, TransientError
-from emogen.batch.plans import Batch, Plans, State
+from emogen.batch.planned import Batch, State
+from emogen.batch.plans import Plans
 from emogen.batch.remote import RemoteBatch, Remotes
 from emogen.batch.submitting import recover
 from emogen.cli_batch.opened import looks, plans_of

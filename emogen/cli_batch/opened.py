@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emogen.backends.openai import OpenAIBackend
-from emogen.batch.plans import Batch, Plans, Terms
+from emogen.batch.planned import Batch, Terms
+from emogen.batch.plans import Plans
 from emogen.batch.remote import RemoteBatch, Remotes
 from emogen.batch.rows import Rows
 from emogen.dataset import Dataset

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from emogen.batch.drafting import Estimate, Limits, estimate, lines_of
-from emogen.batch.plans import Batch, Plans, Terms
+from emogen.batch.planned import Batch, Terms
+from emogen.batch.plans import Plans
 from emogen.batch.remote import Remotes
 from emogen.batch.submitting import submit
 from emogen.cli_batch.opened import backend_for, rows_of, terms_of

@@ -17,7 +17,7 @@ from typing import Any, Final
 from emogen.asking import Asker
 from emogen.backends import Backend
 from emogen.backends.openai import OpenAIBackend
-from emogen.batch.plans import Failure
+from emogen.batch.planned import Failure
 from emogen.batch.rows import Missing, Rows, fill
 from emogen.errors import CheckFailedError, InputError
 from emogen.journal import Journal

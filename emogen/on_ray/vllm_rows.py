@@ -9,7 +9,7 @@ import orjson
 
 from emogen.backends.chat_request import strict_schema
 from emogen.backends.openai import OpenAIBackend
-from emogen.batch.plans import Failure
+from emogen.batch.planned import Failure
 from emogen.batch.rows import Missing
 from emogen.errors import InputError, shorten
 from emogen.estimates import estimated_usage, with_estimate

@@ -16,7 +16,7 @@ from openai_stub import REASONING
 
 from emogen.batch import collecting
 from emogen.batch.drafting import Limits
-from emogen.batch.plans import Failure, State
+from emogen.batch.planned import Failure, State
 from emogen.batch.rows import Missing
 from emogen.errors import BackendError
 from emogen.journal import Journal

@@ -10,7 +10,7 @@ from batch_world import World
 
 from emogen.admission import CostLimitError
 from emogen.batch.drafting import Limits, draft, estimate, input_file, lines_of
-from emogen.batch.plans import State
+from emogen.batch.planned import State
 from emogen.batch.rows import Missing
 
 

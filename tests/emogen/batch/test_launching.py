@@ -10,7 +10,7 @@ from batch_stub import Fault
 from batch_world import World
 
 from emogen.batch.drafting import Limits
-from emogen.batch.plans import State
+from emogen.batch.planned import State
 from emogen.errors import BackendError, CredentialError
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emogen.backends.chat_reply import read_completion
-from emogen.batch.plans import Failure
+from emogen.batch.planned import Failure
 from emogen.batch.results import Answer, Garbled, NoAnswer, read_line
 
 KEY = bytes(range(32))

@@ -12,7 +12,7 @@ from command_line import Emogen
 
 from emogen.backends import BackendOptions
 from emogen.backends.openai import OpenAIBackend
-from emogen.batch.plans import Failure
+from emogen.batch.planned import Failure
 from emogen.batch.rows import Missing
 from emogen.dialogue import Request
 from emogen.errors import InputError
