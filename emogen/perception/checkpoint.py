@@ -116,7 +116,7 @@ class Checkpoint:
         self._transformers: Any = require(
             "transformers", extra=EXTRA, purpose="A model that describes images"
         )
-        if not Path(spec).is_dir() and (spec.startswith(("/", ".", "~")) or spec.count("/") != 1):
+        if not Path(spec).is_dir() and not is_hub_name(spec):
             raise InputError("no such folder", where=self._where, remedy=f"Name a {WHAT}, or api:BACKEND.")
         self._transformers.logging.set_verbosity_error()
         self._transformers.logging.disable_progress_bar()

@@ -121,10 +121,18 @@ def test_texts_are_embedded_once(
         ("no/such/folder", "no such folder"),
         ("./missing", "no such folder"),
         ("owner/name", "cannot be loaded"),
+        ("models/mistyped", "no such folder"),
     ],
 )
-def test_no_such_checkpoint(spec: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that is not there, or a model that the Hub does not give, is named with the option and what to do."""
+def test_no_such_checkpoint(
+    spec: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is not there, or a model that the Hub does not give, is named with the option and what to do.
+
+    The Hub is not asked for what lies beside something that is here.
+    """
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match=f"--tagger {spec}: {expected}.*Name a folder"):
         Tagger(spec, CPU)
