@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+import shellingham
 
 import emogen.cli
 import emovit_train.cli
@@ -59,6 +60,8 @@ def test_script_of_a_shell(
     program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`--show-completion` prints what is installed, for the program by its own name, run as a module too."""
+    # Whether there is a shell above this process is not what is tested.
+    monkeypatch.setattr(shellingham, "detect_shell", lambda: ("bash", "bash"))
     monkeypatch.setattr(sys, "argv", ["-m", "--show-completion", "bash"])
     with pytest.raises(SystemExit):
         run_app(PROGRAMS[program])
