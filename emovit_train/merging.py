@@ -13,6 +13,7 @@ from emovit_train.hub import local_folder
 from emovit_train.instructblip import load_whole
 from emovit_train.llava import load_llava, low_rank_sum
 from emovit_train.models import FOLDER_KINDS
+from emovit_train.quiet import quiet_transformers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,7 +79,8 @@ def merge(checkpoint: Path, out: Path, *, overwrite: bool = False) -> int:
     whole = _merged(config.spec.kind, base, tuned)
     with replacing_folder(out) as work:
         _copy_rest(base, work)
-        whole.save_pretrained(work)
+        with quiet_transformers():
+            whole.save_pretrained(work)
     return len(tuned)
 
 

@@ -86,11 +86,11 @@ def count_needs(folder: Path, kind: str) -> Needs:
     """Count the weights and the work of a checkpoint; arguments and errors as `needs_of`."""
     import transformers
 
-    from emovit_train.quiet import quiet_loading
+    from emovit_train.quiet import quiet_transformers
 
     model_class: Any = getattr(transformers, _CLASSES[kind])
     try:
-        with quiet_loading(), torch.device("meta"):
+        with quiet_transformers(), torch.device("meta"):
             config = model_class.config_class.from_pretrained(folder)
             model = model_class(config)
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:

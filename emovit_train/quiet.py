@@ -1,15 +1,15 @@
-"""Keeps the progress bars and remarks of transformers out of our output while it loads weights."""
+"""Keeps the progress bars and remarks of transformers out of our output while it loads or saves weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["quiet_loading"]
+__all__ = ["quiet_transformers"]
 
 
 @contextmanager
-def quiet_loading() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Switch bars and warnings off while the block runs, and back to what they were."""
     from transformers.utils import logging as shown
 

@@ -18,7 +18,7 @@ from emogen.errors import EmovitError
 from emogen.registry import require
 from emogen.resources import local_model_file
 from emogen.terminal import progress
-from emovit_train.quiet import quiet_loading
+from emovit_train.quiet import quiet_transformers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -62,7 +62,7 @@ def _convert_into(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        with progress("converting the language model (once)", 1) as advance, quiet_loading():
+        with progress("converting the language model (once)", 1) as advance, quiet_transformers():
             _convert(source, work)
             advance()
         try:
@@ -101,7 +101,7 @@ def load_smollm(dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenize
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = converted_folder()
-    with quiet_loading():
+    with quiet_transformers():
         # Over some hundred tokens on a CPU, the backward pass of torch's fused attention takes three times as long.
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, attn_implementation="eager"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from safetensors import SafetensorError
 
 from emogen.errors import InputError, shorten
-from emovit_train.quiet import quiet_loading
+from emovit_train.quiet import quiet_transformers
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +81,7 @@ def load_complete(
     passing = {"__module__": model_class.__module__, _STAYS_FLOAT32: float32}
     checkpoint: Any = type(model_class.__name__, (model_class,), passing)
     try:
-        with quiet_loading():
+        with quiet_transformers():
             # Shapes that differ are told below, by name.
             model, info = checkpoint.from_pretrained(
                 folder, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True

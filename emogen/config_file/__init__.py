@@ -58,7 +58,9 @@ def read_config_file(path: Path) -> ConfigFile:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise InputError(f"cannot be read: {reason}", where=path, remedy="Name a YAML or TOML file.") from error
+        raise InputError(
+            f"cannot be read: {reason}", where=path, remedy="Name a YAML or TOML file."
+        ) from error
     given = _read(LANGUAGES[path.suffix], text, str(path))
     if not isinstance(given, Mapping):
         raise InputError(

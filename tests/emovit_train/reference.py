@@ -22,9 +22,9 @@ OURS = {
 def reference_model(folder: Path) -> Any:
     from transformers import InstructBlipForConditionalGeneration
 
-    from emovit_train.quiet import quiet_loading
+    from emovit_train.quiet import quiet_transformers
 
-    with quiet_loading():
+    with quiet_transformers():
         return InstructBlipForConditionalGeneration.from_pretrained(folder).eval()
 
 

@@ -10,7 +10,7 @@ import torch
 from emogen.errors import EmovitError, InputError, shorten
 from emovit_train.fingerprint import sha256_file
 from emovit_train.precision import frozen_dtype
-from emovit_train.quiet import quiet_loading
+from emovit_train.quiet import quiet_transformers
 
 __all__ = ["REMEDY", "asked_dtype", "identity_of_weights", "load_part"]
 
@@ -55,7 +55,7 @@ def load_part(model: str, kind: str, **options: Any) -> Any:
     import transformers
 
     try:
-        with quiet_loading():
+        with quiet_transformers():
             return getattr(transformers, kind).from_pretrained(model, **options)
     except ImportError as error:
         raise EmovitError(
