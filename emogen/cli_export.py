@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
 import typer
 
+from emogen.cli_engine import Address, EngineName, pool_of
 from emogen.completion import choices, names_in, several
 from emogen.errors import InputError, UnknownNameError
 from emogen.reviews import HEEDED, WHICH_SAMPLES, reviews_to_heed
@@ -15,6 +17,7 @@ from emogen.terminal import AsJson, note, progress, say, show_json
 
 if TYPE_CHECKING:
     from emogen.exporters.export import ExportReport
+    from emogen.exporters.options import ExportOptions
     from emogen.stored import StoredSample
 
 __all__ = ["export"]
@@ -111,6 +114,8 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder that an earlier export made.")
     ] = False,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a run's samples as another trainer reads them.
@@ -125,8 +130,11 @@ def export(
 
     samples = _samples_file(run)
     _refuse_place(run, out)
-    if shard_mb is not None and shard_rows is not None:
-        raise InputError("shards are cut by --shard-rows or by it", where="--shard-size", remedy="Give one.")
+    pool = pool_of(engine, address, None, None)
+    if shard_mb is not None and (shard_rows is not None or pool is not None):
+        raise InputError(
+            "shards are cut by their rows here", where="--shard-size", remedy="Say it by --shard-rows alone."
+        )
     shares = fractions(split_by) if split_by else None
     options = ExportOptions(
         turns=_one_of("turns", turns),
@@ -145,11 +153,38 @@ def export(
         overwrite=overwrite,
     )
     with progress("reading", None) as advance:
-        report = write(_counted(stored_samples(samples), advance), format, out, options)
+        if pool is None:
+            report = write(_counted(stored_samples(samples), advance), format, out, options)
+        else:
+            report = _by_ray(address, samples, format, out, options, advance)
     if as_json:
         show_json({"format": format, **vars(report), "odd": report.odd.counts()})
     else:
         _show(report, format)
+
+
+def _by_ray(
+    address: str | None,
+    samples: Path,
+    format: str,
+    out: Path,
+    options: ExportOptions,
+    advance: Callable[[int], object],
+) -> ExportReport:
+    """Let the workers of a cluster write the export, in shards."""
+    from emogen.exporters import EXPORTERS
+    from emogen.exporters.export import export_by
+    from emogen.on_ray.exporting import SHARD_ROWS, OnRay
+
+    if not EXPORTERS.get(format)().layout.shard_suffix:
+        raise InputError(
+            f"workers write shards, and {format} has one file for each split, which cannot be cut",
+            where="--engine",
+            remedy="Leave it out, or choose another format.",
+        )
+    cut = replace(options, shard_rows=options.shard_rows or SHARD_ROWS)
+    with OnRay(address, samples, format, cut, advance) as hands:
+        return export_by(hands, format, out, cut)
 
 
 def _counted(samples: Iterator[StoredSample], advance: Callable[[int], object]) -> Iterator[StoredSample]:

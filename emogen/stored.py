@@ -6,9 +6,11 @@ read as what is handed on of it; one that cannot be read so is validated whole, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, BinaryIO, Final
 
 import msgspec
 from pydantic import BaseModel
@@ -17,7 +19,15 @@ from emogen.errors import InputError
 from emogen.row_file import read_row
 from emogen.schemas import ImageRecord, Sample, Split, TurnKind
 
-__all__ = ["StoredRecord", "StoredSample", "StoredTurn", "as_stored", "stored_samples"]
+__all__ = [
+    "StoredRecord",
+    "StoredSample",
+    "StoredTurn",
+    "as_stored",
+    "decoded",
+    "line_chunks",
+    "stored_samples",
+]
 
 _BUFFER_BYTES: Final = 1 << 18
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -87,15 +97,48 @@ def stored_samples(path: Path) -> Iterator[StoredSample]:
     Raises:
         InputError: it cannot be read, or a line is broken; names the file and the line.
     """
+    with _reading(path) as lines:
+        yield from decoded(lines, 1, path)
+
+
+def line_chunks(path: Path, size: int) -> Iterator[tuple[int, list[bytes]]]:
+    """Read the lines of a file, so many at a time, as they are: yield the number of the first one (from 1), and them.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    number = 1
+    with _reading(path) as lines:
+        while chunk := list(islice(lines, size)):
+            yield number, chunk
+            number += len(chunk)
+
+
+def decoded(lines: Iterable[bytes], first: int, path: Path) -> Iterator[StoredSample]:
+    """Yield the samples of some lines of a file; blank ones are passed over.
+
+    Args:
+        lines: The lines.
+        first: The number of the first one.
+        path: The file.
+
+    Raises:
+        InputError: a line is broken; names the file and the line.
+    """
     decode = msgspec.json.Decoder(_WHOLE).decode
+    for number, line in enumerate(lines, first):
+        try:
+            yield decode(line)
+        except msgspec.DecodeError:
+            if not line.isspace():
+                yield as_stored(read_row(line, Sample, f"{path}:{number}"))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("rb", buffering=_BUFFER_BYTES) as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    yield decode(line)
-                except msgspec.DecodeError:
-                    if not line.isspace():
-                        yield as_stored(read_row(line, Sample, f"{path}:{number}"))
+            yield lines
     except OSError as error:
         raise InputError(
             f"cannot be read: {error.strerror}", where=path, remedy="Name a file that you may read."

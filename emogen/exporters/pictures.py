@@ -68,6 +68,7 @@ class Pictures:
         check: Whether each file is decoded whole.
 
     Attributes:
+        images: See above.
         of: Returns the picture that a record names.
         odd: Where files are decoded, those that trainers see otherwise than they are.
     """
@@ -76,7 +77,7 @@ class Pictures:
         self, root: Path, images: Images, prefix: str, *, bare_names: bool, check: bool = False
     ) -> None:
         self._root = root
-        self._images = images
+        self.images = images
         self._prefix = prefix if images in ("copy", "link") else ""
         self._bare_names = bare_names
         self._check = check
@@ -99,7 +100,7 @@ class Pictures:
         plain = is_plain_path(written)
         path = written if plain else posixpath.normpath(written)
         faults = () if plain else tuple(check_image(written))
-        held = self._images != "reference"
+        held = self.images != "reference"
         if not faults and (held or self._check):
             faults = tuple(self._check_file(path, shorten(repr(written), 60)))
         return Picture(path, self.placed(path) if held else self._named(written), faults)

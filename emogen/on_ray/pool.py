@@ -13,7 +13,7 @@ from typing import Any, Final
 from emogen.errors import EmovitError, InputError, shorten
 from emogen.on_ray.crew import Crew
 
-__all__ = ["SHARD_RECORDS", "Pool", "read_workers", "run_pool"]
+__all__ = ["SHARD_RECORDS", "Pool", "gave_up", "read_workers", "run_pool"]
 
 SHARD_RECORDS: Final = 1000
 # While the last rows of one shard are waited for, the next is under way.
@@ -98,11 +98,18 @@ def run_pool(
         cause = getattr(error, "cause", None)
         if isinstance(cause, EmovitError):
             raise cause from error
-        raise EmovitError(
-            f"Ray gave up: {shorten(error, 300)}",
-            remedy="Its logs, on each machine in /tmp/ray/session_latest/logs, say more; what came is kept, and the "
-            "same command goes on.",
-        ) from error
+        raise gave_up(error, "what came is kept, and the same command goes on.") from error
+
+
+def gave_up(error: Exception, kept: str = "nothing was written.") -> EmovitError:
+    """Return the error that Ray could not do it.
+
+    Args:
+        error: Ray's.
+        kept: What there is all the same, as the end of a sentence.
+    """
+    logs = "Its logs, on each machine in /tmp/ray/session_latest/logs, say more"
+    return EmovitError(f"Ray gave up: {shorten(error, 300)}", remedy=f"{logs}; {kept}")
 
 
 def _size(ray: Any, pool: Pool, gpus: float, shards: int) -> tuple[int, int]:
