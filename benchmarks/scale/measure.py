@@ -10,6 +10,8 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -28,6 +30,7 @@ HERE: Final = Path(__file__).resolve().parent
 LIMIT_S: Final = 3600.0
 WORKERS: Final = 2
 ARMS: Final = ("local", "ray, one node", "ray, two nodes")
+SHORT: Final = dict(zip(("local", "one", "two"), ARMS, strict=True))
 
 
 def main(
@@ -37,6 +40,17 @@ def main(
     repeats: Annotated[
         int, typer.Option("--repeats", min=1, help="Runs of each arm, alternately; the sums are kept.")
     ] = 1,
+    arms: Annotated[
+        str, typer.Option("--arms", help="Which, comma-separated; local is among them.")
+    ] = ",".join(SHORT),
+    side_by_side: Annotated[
+        bool,
+        typer.Option(
+            "--side-by-side",
+            help="Run the arms at the same time: on a machine that others load, all meet the same load. CPU can be "
+            "compared, wall times cannot.",
+        ),
+    ] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder of results.json and results.md.")] = HERE,
     work: Annotated[Path, typer.Option("--work", help="Folder for what the runs write.")] = Path("runs"),
 ) -> None:
@@ -45,16 +59,17 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     for size in map(int, rows.split(",")):
         before = machine(folder)
-        runs = [
-            {"arm": arm, **_run(folder, arm, size, latency_ms, in_flight)}
-            for _ in range(repeats)
-            for arm in ARMS
-        ]
+        chosen = [SHORT[name] for name in arms.split(",")]
+        write_records(folder / f"records-{size}.jsonl", size)
+        with ThreadPoolExecutor(len(chosen) if side_by_side else 1) as pool:
+            run = partial(_run, folder, rows=size, latency_ms=latency_ms, in_flight=in_flight)
+            runs = list(pool.map(run, repeats * chosen))
         found = {
             "rows": size,
             "latency_ms": latency_ms,
             "in_flight": in_flight,
             "workers": WORKERS,
+            "side_by_side": side_by_side,
             "machine": before,
             "runs": runs,
         }
@@ -63,7 +78,7 @@ def main(
 
 
 def _run(folder: Path, arm: str, rows: int, latency_ms: float, in_flight: int) -> dict[str, Any]:
-    records, run = write_records(folder / f"records-{rows}.jsonl", rows), folder / "run"
+    records, run = folder / f"records-{rows}.jsonl", folder / f"run-{ARMS.index(arm)}"
     shutil.rmtree(run, ignore_errors=True)
     with stub(latency_ms=latency_ms, lifetime=2 * LIMIT_S) as server:
         command = emogen_command(records, run, server.url, in_flight)
@@ -78,11 +93,12 @@ def _run(folder: Path, arm: str, rows: int, latency_ms: float, in_flight: int) -
                 "--address",
                 "ADDRESS",
             ]
-        took = _measured(command, folder / "run.log")
+        took = _measured(command, run.with_suffix(".log"))
         stats = server.stats()
     kept = sample_counts(run)
     shutil.rmtree(run, ignore_errors=True)
     found = {
+        "arm": arm,
         **took,
         "rows": len(kept),
         "twice": kept.total() - len(kept),

@@ -56,8 +56,8 @@ def _arms(part: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 def _targets(parts: list[dict[str, Any]]) -> list[str]:
     lines = ["| target | measured | |", "|---|---|---|"]
-    for arm in ("ray, one node", "ray, two nodes"):
-        smallest, largest = _arms(parts[0]), _arms(parts[-1])
+    smallest, largest = _arms(parts[0]), _arms(parts[-1])
+    for arm in [arm for arm in smallest if arm in largest and arm != LOCAL]:
         fixed_s = smallest[arm]["wall_s"] - smallest[LOCAL]["wall_s"]
         share = largest[arm]["cpu_s"] / largest[LOCAL]["cpu_s"] - 1
         lines.append(
@@ -83,6 +83,7 @@ def _conditions(parts: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"- {part['rows']:,} rows: {on['date']}, {on['cpu']}, {on['cores']} cores, load "
             f"{on['load_before']} before; {part['in_flight']} in flight in all, {part['workers']} workers, "
-            f"answers after {part['latency_ms']:g} ms; revision {on['revision']}."
+            f"answers after {part['latency_ms']:g} ms; {'all engines at the same time; ' * part['side_by_side']}"
+            f"revision {on['revision']}."
         )
     return lines

@@ -13,10 +13,10 @@ from emogen.store import MadeRow
 
 __all__ = ["Outbox", "ShardAnswers"]
 
-# A parcel goes when it holds so much, or so long after its first: each is a commit of its own, and costs as much CPU as
-# a row's half, whatever is in it.
+# A parcel goes when it holds so much, or so long after its first: a request to a model takes seconds, and a parcel
+# takes as much CPU as a third of a row, whatever is in it.
 ENOUGH: Final = 32
-GATHER_S: Final = 0.05
+GATHER_S: Final = 0.1
 # So many parcels of one worker may be under way.
 UNDER_WAY: Final = 3
 # Rows that need no model are made faster than they are taken.
