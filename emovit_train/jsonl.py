@@ -31,7 +31,7 @@ def read_text(path: Path) -> str:
             f"this file cannot be read: {shorten(error)}", where=path, remedy="Give a UTF-8 text file."
         ) from error
     if not text.strip():
-        raise InputError("the file is empty", where=path, remedy="Generate the data first: emogen generate")
+        raise InputError("the file is empty", where=path, remedy="Run again what writes it.")
     return text
 
 

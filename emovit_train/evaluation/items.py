@@ -11,7 +11,7 @@ from typing import Final
 from emogen.errors import InputError, UnknownNameError
 from emogen.schemas import ImageRecord
 from emogen.terminal import note
-from emovit_train.data import read_records
+from emovit_train.data import data_file, read_records
 from emovit_train.evaluation.datasets import open_dataset
 from emovit_train.evaluation.datasets.check import read_items
 from emovit_train.evaluation.datasets.dataset import Item, full_name
@@ -86,6 +86,13 @@ def choose_images(data: Path, images: Path | None, name: str | None, task: str |
         InputError: nothing is there, or no image of the split has a label.
     """
     if name is None:
+        if data.is_dir() and not data_file(data).is_file():
+            raise InputError(
+                "is no run folder",
+                where=data,
+                remedy="Name one, or a records file; a folder of images or a data set goes with --as, see "
+                "`emovit_train datasets list`.",
+            )
         return Chosen(RECORDS, read_records(data, images))
     dataset = open_dataset(data, name, task)
     items, problems = read_items(dataset)

@@ -189,5 +189,9 @@ def _read(schema: type[Model], path: Path, remedy: str) -> Model:
     try:
         return schema.model_validate(json.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        said: object = error
+        if isinstance(error, ValidationError):
+            said = error.errors()[0]["msg"]
+        elif isinstance(error, OSError):
+            said = error.strerror
         raise InputError(f"cannot be read: {shorten(said)}", where=path, remedy=remedy) from error

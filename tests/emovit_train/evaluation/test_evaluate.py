@@ -104,6 +104,13 @@ def test_votes_stand_in_the_predictions(tuned_folder: Path, tmp_path: Path) -> N
     assert {row.distribution[str(row.label)] for row in predictions if row.distribution} == {0.7}
 
 
+def test_a_folder_of_images_is_no_run(tmp_path: Path) -> None:
+    """Who names a folder of photographs alone is told how it is named."""
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(InputError, match=r"photos: is no run folder.*--as"):
+        choose_images(tmp_path / "photos", None, None, None, "test")
+
+
 def test_photograph_decides_and_not_the_split(tuned_folder: Path, tmp_path: Path) -> None:
     """A record that says `train`, but whose photograph was never trained on, is not counted as memorised."""
     Image.new("RGB", (8, 8), "yellow").save(tmp_path / "new.png")
