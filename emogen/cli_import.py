@@ -54,7 +54,9 @@ def import_file(
     from emogen.importers.reading import UNREADABLE, Importing
     from emogen.importers.run import import_run
     from emogen.labels import label_set
+    from emogen.storage import refuse_address
 
+    refuse_address(file, "What is imported")
     importing = Importing(file, format, label_set(labels) if labels else None)
     with progress("reading", None) as advance:
         report = import_run(

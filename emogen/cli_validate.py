@@ -38,7 +38,9 @@ def validate(
     Which rules it breaks is told, and where. Exit code 0: it loads. 1: it breaks rules. 2: it cannot be read at all.
     """
     from emogen.exporters.validate import Validation
+    from emogen.storage import refuse_address
 
+    refuse_address(file, "What is validated")
     validation = Validation(file, format)
     found = 0
     listed: list[Problem] = []

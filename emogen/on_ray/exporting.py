@@ -36,7 +36,7 @@ __all__ = ["SHARD_ROWS", "OnRay"]
 
 # Of a shard, where nobody says it: with images inside, about a gigabyte.
 SHARD_ROWS: Final = 10_000
-DRAFTED_AT_ONCE: Final = 2_000
+DRAFTED_AT_ONCE: Final = 500
 # Tasks under way for each CPU of the cluster: more would only wait in its memory.
 TASKS_PER_CPU: Final = 2
 # A network file system may show late what another machine wrote.

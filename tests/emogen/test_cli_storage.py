@@ -50,6 +50,8 @@ def test_a_run_of_records_in_a_store(
         (("export", "memory://x/run", "--format", "llava", "--out", "out.json"), "The run folder"),
         (("report", "memory://x/run"), "The run folder"),
         (("dedup", "memory://x/run"), "The run folder"),
+        (("validate", "memory://x/a.json", "--format", "llava"), "What is validated"),
+        (("import", "memory://x/a.json", "--format", "llava", "--out", "run"), "What is imported"),
         (("records", "{records}", "--out", "memory://x/all.jsonl"), "A records file"),
         (
             ("records", "{records}", "--captions", "memory://x/c.jsonl", "--out", "all.jsonl"),

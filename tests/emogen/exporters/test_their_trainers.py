@@ -77,11 +77,16 @@ def test_trl_trains_on_what_the_samples_say(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("images", ["reference", "copy"])
+@pytest.mark.parametrize(("images", "shard_rows"), [("reference", None), ("copy", None), ("reference", 1)])
 def test_llamafactory_loads_what_the_samples_say(
-    images: Any, samples: list[Sample], photographs: Path, tmp_path: Path, request: pytest.FixtureRequest
+    images: Any,
+    shard_rows: int | None,
+    samples: list[Sample],
+    photographs: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """Its loader finds each split by `dataset_info.json`, and each picture; answers are learnt and nothing else."""
+    """Its loader finds the lists of each split by `dataset_info.json`, and each picture; answers alone are learnt."""
     assert request.config.cache
     python = kept_environment(
         request.config.cache, "llamafactory", TORCH, LLAMAFACTORY, ("--no-deps", "llamafactory==0.9.5")
@@ -93,7 +98,9 @@ def test_llamafactory_loads_what_the_samples_say(
         for sample in samples
     ]
     out = tmp_path / "export"
-    options = ExportOptions(images=images, image_root=photographs, split_by=(1.0, 0.0, 0.0))
+    options = ExportOptions(
+        images=images, image_root=photographs, split_by=(1.0, 0.0, 0.0), shard_rows=shard_rows
+    )
     export(held_out, "sharegpt", out, options)
     media = photographs if images == "reference" else out
     program = HERE / "llamafactory_trainer.py"
@@ -104,7 +111,11 @@ def test_llamafactory_loads_what_the_samples_say(
     ]
     (cat,), rockets = wanted[:1], wanted[1:]
     assert {split: len(rows) for split, rows in found.items()} == {"train": 2, "val": 1}
-    for row, each in zip([*found["val"], *found["train"]], [cat, *rockets], strict=True):
+    # It takes shards in the order of the disk.
+    trained = sorted(found["train"], key=lambda row: len(row["learnt"]))
+    for row, each in zip(
+        [*found["val"], *trained], [cat, *sorted(rockets, key=lambda row: len(row["learnt"]))], strict=True
+    ):
         system, colon, rest = row["read"].partition("USER:")
         assert {**row, "read": colon + rest} == each
         assert system.startswith("A chat between")
