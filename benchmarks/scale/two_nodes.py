@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 MEGABYTE: Final = 2**20
+TRIES: Final = 4
 # Ray takes 127.0.0.1 for the machine's address in its network.
 LOOPBACK: Final = "127.0.0.2"
 
@@ -19,13 +21,25 @@ def main() -> int:
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": 100 * MEGABYTE, "node_ip_address": LOOPBACK}
-    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    head = {**node, "include_dashboard": False}
+    cluster = _patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
     try:
-        cluster.add_node(**node)
+        _patiently(lambda: cluster.add_node(**node))
         command = [cluster.address if word == "ADDRESS" else word for word in sys.argv[1:]]
         return subprocess.run(command, check=False).returncode
     finally:
         cluster.shutdown()
+
+
+def _patiently(start: Callable[[], Any]) -> Any:
+    """Start something of Ray's; it gives up after half a minute, which a busy machine may take."""
+    for _ in range(TRIES - 1):
+        try:
+            return start()
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+    return start()
 
 
 if __name__ == "__main__":

@@ -94,12 +94,13 @@ def look_on_ray(
             await watch.serve(
                 ray,
                 Limits(),
-                lambda desk: run_pool(
+                lambda desk, ending: run_pool(
                     ray,
                     away.pool,
                     LookingWorker,
                     (desk, *errand),
                     len(shards),
+                    ending,
                     at_once=1,
                     loads_models=bool(plan.captioner or plan.tagger),
                 ),

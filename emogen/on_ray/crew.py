@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["Crew"]
+
+# So often it is looked whether the work is to end.
+LOOK_UP_S: Final = 0.5
 
 
 class Crew:
@@ -46,14 +50,18 @@ class Crew:
             for worker in (*self._coming.values(), *self._there):
                 self._ray.kill(worker)
 
-    def work(self, shards: Iterable[int]) -> None:
+    def work(self, shards: Iterable[int], ending: threading.Event) -> None:
         """Let all shards be taken, and wait until they are done.
+
+        Args:
+            shards: Their numbers.
+            ending: Set, it ends the work before.
 
         Raises:
             Exception: what a worker raised, or why Ray starts none.
         """
         self._waiting.extend(shards)
-        while self._waiting or self._under_way:
+        while (self._waiting or self._under_way) and not ending.is_set():
             self._hire()
             self._hand_out()
             self._dismiss()
@@ -85,7 +93,7 @@ class Crew:
             self._coming.clear()
 
     def _wait(self) -> None:
-        done, _ = self._ray.wait([*self._coming, *self._under_way])
+        done, _ = self._ray.wait([*self._coming, *self._under_way], timeout=LOOK_UP_S)
         for reply in done:
             self._ray.get(reply)
             if reply in self._coming:

@@ -58,7 +58,9 @@ async def generate_on_ray(
         resumed = bool(journal and journal.last_position())
         errand = _errand(folder, settings, limits, asker, resumed=resumed)
         await run.serve(
-            ray, limits, lambda desk: run_pool(ray, pool, ShardWorker, (desk, errand), len(shards))
+            ray,
+            limits,
+            lambda desk, ending: run_pool(ray, pool, ShardWorker, (desk, errand), len(shards), ending),
         )
 
 

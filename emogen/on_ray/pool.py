@@ -6,6 +6,7 @@ worker imports pandas: of a run of 200,000 answers that would be a twentieth of 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -64,6 +65,7 @@ def run_pool(
     worker: type,
     arguments: Sequence[Any],
     shards: int,
+    ending: threading.Event,
     *,
     at_once: int = SHARDS_AT_ONCE,
     loads_models: bool = False,
@@ -76,6 +78,7 @@ def run_pool(
         worker: A class whose `work` takes the number of a shard; where it is a coroutine, several may be under way.
         arguments: Of its constructor.
         shards: How many there are.
+        ending: Set, it ends the work before all are taken.
         at_once: How many shards a worker has at a time.
         loads_models: Whether it is at home on a GPU.
 
@@ -93,7 +96,7 @@ def run_pool(
     )(worker)
     try:
         with Crew(ray, lambda: actor.remote(*arguments), least, most, at_once) as crew:
-            crew.work(range(shards))
+            crew.work(range(shards), ending)
     except Exception as error:
         cause = getattr(error, "cause", None)
         if isinstance(cause, EmovitError):

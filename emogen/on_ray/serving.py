@@ -47,19 +47,20 @@ class Serving(ABC):
         """Return what the answers so far have cost."""
         return 0.0
 
-    async def serve(self, ray: Any, limits: Limits, work: Callable[[Address], None]) -> None:
+    async def serve(self, ray: Any, limits: Limits, work: Callable[[Address, threading.Event], None]) -> None:
         """Deal with what comes to a desk until `work`, which waits for the workers, is done.
 
         Args:
             ray: The module, connected.
             limits: What the user allows all workers together.
-            work: Called with where the desk is.
+            work: Called with where the desk is, and with what is set where it is to end before that.
 
         Raises:
             EmovitError: what a worker told; what was handed in before is kept.
         """
         async with Desk(ray.util.get_node_ip_address(), limits, self.spent()) as desk:
-            working = asyncio.ensure_future(_in_thread(lambda: work(desk.address)))
+            ending = threading.Event()
+            working = asyncio.ensure_future(_in_thread(lambda: work(desk.address, ending)))
             dealing = asyncio.ensure_future(self._deal_until_over(desk))
             try:
                 await asyncio.wait((working, dealing), return_when=asyncio.FIRST_COMPLETED)
@@ -68,9 +69,12 @@ class Serving(ABC):
                 else:
                     working.result()
             finally:
-                working.cancel()
                 dealing.cancel()
                 await self._deal_with_rest(desk)
+                # Ray must not be left by this process while a thread of it waits within Ray.
+                ending.set()
+                await asyncio.wait((working,), timeout=LAST_S)
+                _ = working.cancel() or working.exception()
         if self.error is not None:
             raise self.error
 

@@ -27,7 +27,7 @@ class Workers:
         self.dies_when: Callable[[], bool] | None = None
 
     def run_pool(
-        self, ray: Any, pool: Pool, worker: type, arguments: Sequence[Any], shards: int, **_: Any
+        self, ray: Any, pool: Pool, worker: type, arguments: Sequence[Any], shards: int, *_: Any, **__: Any
     ) -> None:
         async def work() -> None:
             numbers = list(range(shards))

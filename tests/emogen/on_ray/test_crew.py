@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -40,9 +41,13 @@ class Ray:
         killed: Numbers of workers.
     """
 
-    def __init__(self, *, room: int = 99, broken: int | None = None) -> None:
+    def __init__(
+        self, *, room: int = 99, broken: int | None = None, interrupted_after: int | None = None
+    ) -> None:
         self.room = room
         self.broken = broken
+        self.interrupted_after = interrupted_after
+        self.ending = threading.Event()
         self.started: list[Worker] = []
         self.most: dict[int, int] = {}
         self.log: list[tuple[int, int]] = []
@@ -52,10 +57,13 @@ class Ray:
         self.started.append(Worker(len(self.started)))
         return self.started[-1]
 
-    def wait(self, replies: list[Reply]) -> tuple[list[Reply], list[Reply]]:
+    def wait(self, replies: list[Reply], *, timeout: float) -> tuple[list[Reply], list[Reply]]:
         for number in {reply.worker.number for reply in replies}:
             has = sum(reply.worker.number == number for reply in replies if reply.shard is not None)
             self.most[number] = max(self.most.get(number, 0), has)
+        if len(self.log) == self.interrupted_after:
+            self.ending.set()
+            return [], replies
         first = next(reply for reply in replies if reply.worker.number < self.room)
         return [first], [reply for reply in replies if reply is not first]
 
@@ -73,7 +81,7 @@ class Ray:
 def worked(ray: Ray, shards: int, **told: Any) -> list[int]:
     """Let a crew work, and return the shards in the order in which they were done."""
     with Crew(ray, ray.start, **{"least": 1, "most": 1, "at_once": 2, **told}) as crew:
-        crew.work(range(shards))
+        crew.work(range(shards), ray.ending)
     return [shard for _, shard in ray.log]
 
 
@@ -113,4 +121,11 @@ def test_an_error_of_a_worker_ends_the_work() -> None:
     ray = Ray(broken=2)
     with pytest.raises(ZeroDivisionError):
         worked(ray, 5, least=2, most=2)
+    assert sorted(ray.killed) == [0, 1]
+
+
+def test_it_can_be_ended_before() -> None:
+    """Nobody waits within Ray when the program leaves it, and the workers go."""
+    ray = Ray(interrupted_after=3)
+    assert len(worked(ray, 9, least=2, most=2)) == 3
     assert sorted(ray.killed) == [0, 1]

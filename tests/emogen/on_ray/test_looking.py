@@ -16,7 +16,9 @@ from PIL import Image
 from emogen.on_ray.pool import Pool
 
 
-def run_pool(ray: Any, pool: Pool, worker: type, arguments: Sequence[Any], shards: int, **_: Any) -> None:
+def run_pool(
+    ray: Any, pool: Pool, worker: type, arguments: Sequence[Any], shards: int, *_: Any, **__: Any
+) -> None:
     """Two workers in turn, the first of which dies after its first shard but one."""
     first = worker(*arguments)
     for number in range(shards // 2):
