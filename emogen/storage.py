@@ -75,7 +75,8 @@ def opened(address: str) -> tuple[Any, str]:
         InputError: nothing installed knows such addresses (says what to install), or it holds a key.
         MissingExtraError: fsspec is not installed.
     """
-    _refuse_keys(address)
+    with translated(address, "opened"):
+        _refuse_keys(address)
     scheme = address.partition("://")[0].rpartition("::")[2]
     fsspec = require("fsspec", extra="tables", purpose=f"Opening {scheme}:// addresses")
     with translated(address):
@@ -115,15 +116,20 @@ def _refuse_keys(address: str) -> None:
 
 
 @contextmanager
-def translated(address: str) -> Iterator[None]:
-    """Turn what a store's package raises, of whatever kind, into an `InputError` that names the address."""
+def translated(address: str, what: str = "reached") -> Iterator[None]:
+    """Turn what a store's package raises, of whatever kind, into an `InputError` that names the address.
+
+    Args:
+        address: Where it happens.
+        what: What the address cannot be then.
+    """
     try:
         yield
     except EmovitError:
         raise
     except Exception as error:
         raise InputError(
-            f"cannot be reached: {_said(error)}",
+            f"cannot be {what}: {_said(error)}",
             where=address,
             remedy="See whether the address is right, and whether you may read and write there.",
         ) from error
@@ -232,7 +238,7 @@ def put(fs: Any, files: Mapping[Path, str], address: str) -> None:
     Raises:
         InputError: the store does not take them.
     """
-    with translated(address):
+    with translated(address, "written"):
         if "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
             for folder in {posixpath.dirname(path) for path in files.values()}:
                 fs.makedirs(folder, exist_ok=True)

@@ -74,19 +74,23 @@ class _Store:
         self._there: set[str] = set()
 
     def place(self, name: str) -> str:
+        self._begin()
         return f"{self._address}/{name}"
 
     def made(self, name: str) -> None:
-        self._begin()
         put(self._fs, {self.work / name: f"{self._path}/{name}"}, self.place(name))
         (self.work / name).unlink()
         self._there.add(name)
 
     def arrived(self, name: str, size: int) -> bool:
-        self._begin()
         self._there.add(name)
         with translated(self.place(name)):
-            return bool(self._fs.size(f"{self._path}/{name}") == size)
+            # What was there before is remembered.
+            self._fs.invalidate_cache()
+            try:
+                return bool(self._fs.size(f"{self._path}/{name}") == size)
+            except FileNotFoundError:
+                return False
 
     def end(self) -> None:
         """Send what is still here, remove what an earlier export had besides, and take `unfinished` back."""
@@ -96,6 +100,7 @@ class _Store:
         put(self._fs, {file: f"{self._path}/{name}" for file, name in names.items()}, self._address)
         self._there.update(names.values(), (MARK,))
         with translated(self._address):
+            self._fs.invalidate_cache()
             kept = {f"{self._path}/{name}".lstrip("/") for name in self._there}
             for path in self._fs.find(self._path):
                 if path.lstrip("/") not in kept:
@@ -109,7 +114,7 @@ class _Store:
 
     def _mark(self, content: bytes) -> None:
         (self.work / MARK).write_bytes(content)
-        put(self._fs, {self.work / MARK: f"{self._path}/{MARK}"}, self.place(MARK))
+        put(self._fs, {self.work / MARK: f"{self._path}/{MARK}"}, f"{self._address}/{MARK}")
 
 
 @contextmanager

@@ -140,6 +140,7 @@ def test_images_inside_of_tables_at_an_address(store: Any, tmp_path: Path) -> No
         ("nope://bucket/x.jsonl", "nothing here knows the way to nope://"),
         ("gs://bucket/x.jsonl", "pip install gcsfs"),
         ("s3://key:word@bucket/x.jsonl", r"^s3://bucket/x\.jsonl: a key"),
+        ("s3://buck[et/x.jsonl", "cannot be opened"),
         ("https://127.0.0.1/x.jsonl?X-Amz-Signature=word", "a key, or what may be one"),
         ("http://127.0.0.1:9/x.jsonl", "cannot be reached: nothing is there"),
     ],
