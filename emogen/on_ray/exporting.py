@@ -139,7 +139,7 @@ class OnRay:
         try:
             made = self._ray.get(reference)
         except Exception as error:
-            raise gave_up(error) from error
+            raise gave_up(error, "the same command makes the export anew.") from error
         if isinstance(made, Failure):
             raise made.error()
         return made

@@ -104,12 +104,12 @@ def run_pool(
         raise gave_up(error, "what came is kept, and the same command goes on.") from error
 
 
-def gave_up(error: Exception, kept: str = "nothing was written.") -> EmovitError:
+def gave_up(error: Exception, kept: str) -> EmovitError:
     """Return the error that Ray could not do it.
 
     Args:
         error: Ray's.
-        kept: What there is all the same, as the end of a sentence.
+        kept: What there is all the same, or what to do, as the end of a sentence.
     """
     logs = "Its logs, on each machine in /tmp/ray/session_latest/logs, say more"
     return EmovitError(f"Ray gave up: {shorten(error, 300)}", remedy=f"{logs}; {kept}")
