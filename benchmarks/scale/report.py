@@ -85,6 +85,6 @@ def _conditions(parts: list[dict[str, Any]]) -> list[str]:
             f"- {part['rows']:,} rows: {on['date']}, {on['cpu']}, {on['cores']} cores, load "
             f"{on['load_before']} before; {part['in_flight']} in flight in all, {part['workers']} workers, "
             f"answers after {part['latency_ms']:g} ms; {'all engines at the same time; ' * part['side_by_side']}"
-            f"revision {on['revision']}."
+            f"revision {on['revision']}. {part.get('remark', '')}".rstrip()
         )
     return lines
