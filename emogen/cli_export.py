@@ -172,11 +172,11 @@ def _by_ray(
     advance: Callable[[int], object],
 ) -> ExportReport:
     """Let the workers of a cluster write the export, in shards."""
-    from emogen.exporters import EXPORTERS
+    from emogen.exporters import EXPORTERS, ShardLayout
     from emogen.exporters.export import export_by
     from emogen.on_ray.exporting import SHARD_ROWS, OnRay
 
-    if not EXPORTERS.get(format)().layout.shard_suffix:
+    if not isinstance(EXPORTERS.get(format)().layout, ShardLayout):
         raise InputError(
             f"workers write shards, and {format} has one file for each split, which cannot be cut",
             where="--engine",

@@ -27,6 +27,7 @@ __all__ = [
     "PlacedRow",
     "Problem",
     "Row",
+    "ShardLayout",
     "Turns",
 ]
 
@@ -133,8 +134,6 @@ class Layout(ABC):
         image_prefix: What rows put before the name of an image that lies in the export.
         images_by_split: Whether the images lie in a folder for each split, which rows do not name.
         mixed: Whether it is read from one end to the other, so that records must not stand by their ids.
-        shard_suffix: What the name of a shard of so many rows ends in; "" where rows cannot be cut into shards.
-        shard_folders: Whether the shards of each split lie in a folder of their own.
     """
 
     always_folder: bool = False
@@ -142,8 +141,6 @@ class Layout(ABC):
     image_prefix: str = "images/"
     images_by_split: bool = False
     mixed: bool = False
-    shard_suffix: str = ""
-    shard_folders: bool = False
 
     @abstractmethod
     def part(self, folder: Path, split: str, shard_bytes: int) -> Part:
@@ -152,19 +149,6 @@ class Layout(ABC):
     @abstractmethod
     def finish(self, folder: Path, rows: Mapping[str, int]) -> None:
         """Write what stands beside the parts; `rows` counts those of each split."""
-
-    def shard(self, file: Path, first: int) -> Part:
-        """Open a shard of so many rows, for a layout that has a `shard_suffix`.
-
-        Args:
-            file: Its file.
-            first: How many rows of the split come before it.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no shards")
-
-    def finish_shards(self, folder: Path, rows: Mapping[str, int]) -> None:
-        """Write what stands beside shards of so many rows; by default the same as beside parts."""
-        self.finish(folder, rows)
 
     @abstractmethod
     def read(self, path: Path) -> Iterator[PlacedRow]:
@@ -175,7 +159,33 @@ class Layout(ABC):
         """
 
 
-class FileLayout(Layout):
+@dataclass(frozen=True)
+class ShardLayout(Layout):
+    """Rows that can be cut into shards of so many.
+
+    Attributes:
+        shard_suffix: What the name of a shard ends in.
+        shard_folders: Whether the shards of each split lie in a folder of their own.
+    """
+
+    shard_suffix: str = ""
+    shard_folders: bool = False
+
+    @abstractmethod
+    def shard(self, file: Path, first: int) -> Part:
+        """Open a shard.
+
+        Args:
+            file: Its file.
+            first: How many rows of the split come before it.
+        """
+
+    def finish_shards(self, folder: Path, rows: Mapping[str, int]) -> None:
+        """Write what stands beside shards; by default the same as beside parts."""
+        self.finish(folder, rows)
+
+
+class FileLayout(ShardLayout):
     """Rows that may lie in one file: every layout that is not `always_folder`."""
 
     @abstractmethod

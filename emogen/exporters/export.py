@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emogen.errors import CheckFailedError, EmovitError, InputError
-from emogen.exporters import EXPORTERS, Problem
+from emogen.exporters import EXPORTERS, Problem, ShardLayout
 from emogen.exporters.drafting import Drafting, drafting_of
 from emogen.exporters.form import MARK, form_of
 from emogen.exporters.hands import Hands, Here
@@ -109,8 +109,11 @@ def export_by(
         if not writing.written:
             raise _nothing_written(format, out, options, drafting, writing)
         if form.folder:
-            finish = layout.finish_shards if options.shard_rows is not None else layout.finish
-            finish(work, writing.rows)
+            if options.shard_rows is not None:
+                assert isinstance(layout, ShardLayout), "`form_of` refuses the others"
+                layout.finish_shards(work, writing.rows)
+            else:
+                layout.finish(work, writing.rows)
             (work / MARK).touch()
     return ExportReport(
         path=address_of(out) or Path(out),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emogen.errors import InputError, UnknownNameError
-from emogen.exporters import Exporter, Images, Turns
+from emogen.exporters import Exporter, Images, ShardLayout, Turns
 from emogen.exporters.options import ExportOptions
 
 __all__ = ["MARK", "Form", "form_of", "refuse_to_replace"]
@@ -47,7 +47,7 @@ def form_of(format: str, exporter: Exporter, options: ExportOptions) -> Form:
     several_parts = options.split_by is not None and options.split == "all"
     if options.shard_rows is not None:
         several_parts = True
-        if not layout.shard_suffix:
+        if not isinstance(layout, ShardLayout):
             raise InputError(
                 f"{format} has one file for each split, which cannot be cut into shards",
                 where="--shard-rows",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from emogen.exporters import Layout, Part
+from emogen.exporters import Part, ShardLayout
 from emogen.exporters.drafting import Drafting
 from emogen.exporters.outlet import Outlet
 from emogen.exporters.shards import RowShards
@@ -22,7 +22,7 @@ class Hands(Protocol):
     def draft(self, drafting: Drafting, spool: Spool) -> None:
         """Put every sample of the run into the spool, with its rows; what `drafting` counts is counted there."""
 
-    def shards(self, layout: Layout, outlet: Outlet, split: str, size: int) -> Part:
+    def shards(self, layout: ShardLayout, outlet: Outlet, split: str, size: int) -> Part:
         """Open the shards, of so many rows, of one split."""
 
 
@@ -41,6 +41,6 @@ class Here:
         drafting.draft(self._samples, spool)
         spool.end()
 
-    def shards(self, layout: Layout, outlet: Outlet, split: str, size: int) -> RowShards:
+    def shards(self, layout: ShardLayout, outlet: Outlet, split: str, size: int) -> RowShards:
         """See `Hands`."""
         return RowShards(layout, outlet, split, size)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from emogen.exporters import Layout, Part
+from emogen.exporters import Part, ShardLayout
 from emogen.exporters.outlet import Outlet
 
 __all__ = ["RowShards", "shard_name", "shard_names"]
@@ -20,7 +20,7 @@ def shard_names(folder: Path, split: str, suffix: str) -> Iterator[Path]:
         number += 1
 
 
-def shard_name(layout: Layout, split: str, number: int) -> str:
+def shard_name(layout: ShardLayout, split: str, number: int) -> str:
     """Return the name of a shard of so many rows, relative to the export."""
     folder = f"{split}/" if layout.shard_folders else ""
     return f"{folder}{split}-{number:06}{layout.shard_suffix}"
@@ -36,7 +36,7 @@ class RowShards:
         size: Rows in a shard.
     """
 
-    def __init__(self, layout: Layout, outlet: Outlet, split: str, size: int) -> None:
+    def __init__(self, layout: ShardLayout, outlet: Outlet, split: str, size: int) -> None:
         self._layout = layout
         self._outlet = outlet
         self._split = split

@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from emogen.errors import shorten
-from emogen.exporters import Example, Layout, PlacedRow, Problem, Row, Turns
+from emogen.exporters import Example, Layout, PlacedRow, Problem, Row, ShardLayout, Turns
 from emogen.exporters.conversations import not_an_object
 from emogen.exporters.flat import check_flat, flat_row
 from emogen.exporters.image_bytes import HEAD_BYTES, begins_as_image
@@ -33,7 +33,7 @@ _TEXTS: Final = ("txt", "text", "transcript")
 
 
 @dataclass(frozen=True)
-class _Shards(Layout):
+class _Shards(ShardLayout):
     shard_suffix: str = ".tar"
 
     def part(self, folder: Path, split: str, shard_bytes: int) -> TarShards:

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from emogen.errors import shorten
-from emogen.exporters import Exporter, FileLayout, Part, Problem
+from emogen.exporters import Exporter, FileLayout, Part, Problem, ShardLayout
 from emogen.exporters.form import Form
 from emogen.exporters.hands import Hands
 from emogen.exporters.index import Entry, values_met_twice
@@ -94,6 +94,7 @@ class Writing:
     def _part(self, split: str, outlet: Outlet) -> Part:
         layout, size = self.exporter.layout, self.options.shard_rows
         if size is not None:
+            assert isinstance(layout, ShardLayout), "`form_of` refuses the others"
             return self.hands.shards(layout, outlet, split, size)
         if self.form.folder:
             return layout.part(outlet.work, split, self.options.shard_bytes)

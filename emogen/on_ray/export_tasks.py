@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from emogen.errors import EmovitError, InputError
-from emogen.exporters import EXPORTERS, Images, Turns
+from emogen.exporters import EXPORTERS, Images, ShardLayout, Turns
 from emogen.exporters.drafting import Drafting, drafting_of
 from emogen.exporters.left_out import LeftOut
 from emogen.exporters.options import ExportOptions
@@ -126,6 +126,7 @@ def written(
         images: The image of each row, where the format embeds it.
     """
     layout = EXPORTERS.get(errand.format)().layout
+    assert isinstance(layout, ShardLayout), "the command refuses the others"
     try:
         with _beside(place) as file:
             with layout.shard(file, first) as part:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from emogen.errors import InputError
-from emogen.exporters import Layout
+from emogen.exporters import ShardLayout
 from emogen.exporters.drafting import Drafting
 from emogen.exporters.left_out import KEPT_PROBLEMS
 from emogen.exporters.options import ExportOptions
@@ -117,7 +117,7 @@ class OnRay:
                 setattr(counts, count.name, getattr(counts, count.name) + more)
         self._advance(made.met)
 
-    def shards(self, layout: Layout, outlet: Outlet, split: str, size: int) -> _ShardsAway:
+    def shards(self, layout: ShardLayout, outlet: Outlet, split: str, size: int) -> _ShardsAway:
         """See `Hands`."""
         return _ShardsAway(self, layout, outlet, split, size)
 
@@ -156,7 +156,7 @@ class _ShardsAway:
         size: Rows in a shard.
     """
 
-    def __init__(self, hands: OnRay, layout: Layout, outlet: Outlet, split: str, size: int) -> None:
+    def __init__(self, hands: OnRay, layout: ShardLayout, outlet: Outlet, split: str, size: int) -> None:
         self._hands = hands
         self._layout = layout
         self._outlet = outlet

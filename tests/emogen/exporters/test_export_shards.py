@@ -12,7 +12,7 @@ import pytest
 from export_tree import contents
 
 from emogen.errors import InputError
-from emogen.exporters import EXPORTERS
+from emogen.exporters import EXPORTERS, ShardLayout
 from emogen.exporters.export import export
 from emogen.exporters.options import ExportOptions
 from emogen.exporters.validate import validate
@@ -20,7 +20,7 @@ from emogen.schemas import Sample, Turn
 
 # Rows of single questions of 7 samples, two a sample; shards of 5 of them.
 SHARDS = [5, 5, 4]
-CUT = [name for name in EXPORTERS.names() if EXPORTERS.get(name)().layout.shard_suffix]
+CUT = [name for name in EXPORTERS.names() if isinstance(EXPORTERS.get(name)().layout, ShardLayout)]
 
 
 @pytest.fixture

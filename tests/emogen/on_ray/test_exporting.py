@@ -15,14 +15,14 @@ from PIL import Image
 from ray_here import RayHere
 
 from benchmarks.exports.data import write_samples
-from emogen.exporters import EXPORTERS
+from emogen.exporters import EXPORTERS, ShardLayout
 from emogen.on_ray import exporting
 from emogen.on_ray.export_tasks import written
 from emogen.reviews import Review, append_review
 from emogen.reviews.decisions import said_sha256
 from emogen.schemas import Sample
 
-CUT = [name for name in EXPORTERS.names() if EXPORTERS.get(name)().layout.shard_suffix]
+CUT = [name for name in EXPORTERS.names() if isinstance(EXPORTERS.get(name)().layout, ShardLayout)]
 
 
 @pytest.fixture(autouse=True)
