@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+__all__ = ["LOOPBACK", "MEGABYTE", "patiently"]
+
 MEGABYTE: Final = 2**20
 TRIES: Final = 4
 # Ray takes 127.0.0.1 for the machine's address in its network.
@@ -22,17 +24,21 @@ def main() -> int:
 
     node = {"num_cpus": 1, "object_store_memory": 100 * MEGABYTE, "node_ip_address": LOOPBACK}
     head = {**node, "include_dashboard": False}
-    cluster = _patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
+    cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
     try:
-        _patiently(lambda: cluster.add_node(**node))
+        patiently(lambda: cluster.add_node(**node))
         command = [cluster.address if word == "ADDRESS" else word for word in sys.argv[1:]]
         return subprocess.run(command, check=False).returncode
     finally:
         cluster.shutdown()
 
 
-def _patiently(start: Callable[[], Any]) -> Any:
-    """Start something of Ray's; it gives up after half a minute, which a busy machine may take."""
+def patiently(start: Callable[[], Any]) -> Any:
+    """Start something of Ray's; it gives up after half a minute, which a busy machine may take.
+
+    Raises:
+        Exception: what went wrong otherwise, or the last time.
+    """
     for _ in range(TRIES - 1):
         try:
             return start()

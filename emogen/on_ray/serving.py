@@ -136,5 +136,5 @@ async def _in_thread(work: Callable[[], None]) -> None:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(end, found)
 
-    threading.Thread(target=run, name="ray-data", daemon=True).start()
+    threading.Thread(target=run, name="workers", daemon=True).start()
     await ended

@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.generation.children import Stub, stub
 from benchmarks.generation.records import write_records
+from benchmarks.scale.two_nodes import LOOPBACK, MEGABYTE, patiently
 
 ROOT = Path(__file__).parents[2]
 PLANTED = "sk-planted-0123456789abcdef"
@@ -24,9 +25,6 @@ QUIET = {
     "OPENAI_API_KEY": PLANTED,
     "NO_PROXY": "127.0.0.1,127.0.0.2",
 }
-MEGABYTE = 2**20
-# Ray takes 127.0.0.1 for the machine's address in its network.
-LOOPBACK = "127.0.0.2"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,17 +34,6 @@ def environment() -> Iterator[None]:
         for name, value in QUIET.items():
             patched.setenv(name, value)
         yield
-
-
-def patiently(start: Callable[[], Any]) -> Any:
-    """Start something of Ray's; it gives up after half a minute, which a busy machine takes."""
-    for _ in range(3):
-        try:
-            return start()
-        except Exception as error:
-            if "timed out during startup" not in str(error):
-                raise
-    return start()
 
 
 class Nodes:
