@@ -94,6 +94,7 @@ class _Run(Serving):
         self._asker = asker
         self._journal = journal
         self._on_row = on_row
+        self._tallied: set[int] = set()
         # Row → keys of its answers in the journal, of rows that are not there: they are not asked for again.
         self._rowless: dict[tuple[str, str], list[bytes]] = {}
         for key, record_id, kind in journal.places() if journal else ():
@@ -126,7 +127,9 @@ class _Run(Serving):
         """Hand out a shard, unless the run is ending; count what a finished one took."""
         if parcel.kind == ASKED:
             return None if self.error else self._shard(parcel.content)
-        if parcel.kind == DONE and self._asker:
+        # After a broken line, it may have come before.
+        if parcel.kind == DONE and self._asker and parcel.content.shard not in self._tallied:
+            self._tallied.add(parcel.content.shard)
             self._asker.replayed += parcel.content.replayed
             self._asker.estimated += parcel.content.estimated
         return None

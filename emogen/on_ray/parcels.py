@@ -54,8 +54,15 @@ class Shard:
 
 
 class Tally(NamedTuple):
-    """Of a shard that is done: how many answers came from the journal, and of how many the tokens are estimated."""
+    """Of a shard that is done: how many answers came from the journal, and of how many the tokens are estimated.
 
+    Attributes:
+        shard: Its number.
+        replayed: Answers that the journal knew.
+        estimated: Answers whose tokens the server did not count.
+    """
+
+    shard: int
     replayed: int
     estimated: int
 

@@ -111,16 +111,17 @@ class ShardWorker:
             # The run has ended.
             return
         try:
-            tally = await self._made(shard)
+            replayed, estimated = await self._made(shard)
         except EmovitError as error:
             await self._outbox.flush()
             await self._hand_in(Parcel(FAILED, Failure.of(error)))
         except Exception:
             await self._hand_in(Parcel(FAILED, traceback.format_exc()))
         else:
-            await self._hand_in(Parcel(DONE, tally))
+            await self._hand_in(Parcel(DONE, Tally(number, replayed, estimated)))
 
-    async def _made(self, shard: Shard) -> Tally:
+    async def _made(self, shard: Shard) -> tuple[int, int]:
+        """Make the rows of a shard; return how many answers were known, and of how many the tokens are estimated."""
         told = self._told
         asker = None
         if told.model is not None:
@@ -151,7 +152,7 @@ class ShardWorker:
                 keep(sample)
                 await self._outbox.room()
         await self._outbox.flush()
-        return Tally(asker.replayed, asker.estimated) if asker else Tally(0, 0)
+        return (asker.replayed, asker.estimated) if asker else (0, 0)
 
     @cached_property
     def _line(self) -> Line:

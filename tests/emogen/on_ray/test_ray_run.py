@@ -15,6 +15,8 @@ from openai_stub import OpenAIStub, Reply, refuse
 
 import emogen.terminal
 from emogen.journal import Journal
+from emogen.on_ray.desk import Parcel
+from emogen.on_ray.worker import ShardWorker
 
 PRICES = 'as_of = 2026-01-01\n[per_million]\n"m" = [0.0, 1000.0]\n'
 GUIDE = Path(__file__).parents[3] / "docs" / "scaling.md"
@@ -106,6 +108,30 @@ def test_what_is_answered_is_not_asked_again(
     assert len(stub.bodies) == 6
     assert emogen(*words, *RAY).code == 0
     assert len(rows(tmp_path / "run")) == 6
+
+
+def test_what_a_worker_says_twice_counts_once(
+    emogen: Emogen,
+    workers: Workers,
+    records_file: Callable[..., Path],
+    stub: OpenAIStub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a broken line everything is sent again; what is said in the end is what was."""
+    once = ShardWorker._hand_in
+
+    async def twice(worker: ShardWorker, parcel: Parcel) -> Any:
+        await once(worker, parcel)
+        return await once(worker, parcel)
+
+    words = ["generate", records_file(3), "--backend", "openai:m", "--base-url", stub.url]
+    words += ["--out", tmp_path / "run", *RAY]
+    monkeypatch.setattr(ShardWorker, "_hand_in", twice)
+    first = emogen(*words)
+    assert "kept 9: categorical 3, conversation 3, reasoning 3" in first.out
+    assert "6 answers came from the journal" in emogen(*words, "--overwrite").out
+    assert len(rows(tmp_path / "run")) == 9
 
 
 def test_money_ends_a_run_as_it_does_without(
