@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 import typer
 
 from emogen.cli_engine import Address, EngineName, pool_of
+from emogen.cli_split import SplitBy, SplitSeed
 from emogen.completion import choices, names_in, several
 from emogen.errors import InputError, UnknownNameError
 from emogen.reviews import HEEDED, WHICH_SAMPLES, reviews_to_heed
@@ -68,13 +69,8 @@ def export(
             autocompletion=choices("train", "val", "test", "all"),
         ),
     ] = None,
-    split_by: Annotated[
-        str | None,
-        typer.Option(
-            "--split-by", help="Shares of train, val and test for images without a split: 0.9,0.05,0.05"
-        ),
-    ] = None,
-    split_seed: Annotated[int, typer.Option("--split-seed", help="Divides the images in another way.")] = 0,
+    split_by: SplitBy = None,
+    split_seed: SplitSeed = 0,
     types: Annotated[
         str | None,
         typer.Option(

@@ -6,8 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import typer
-
 from emogen.cli_data import (
     CaptionsFile,
     ImageRoot,
@@ -23,6 +21,7 @@ from emogen.cli_data import (
     show_labelling,
     show_problems,
 )
+from emogen.cli_split import SplitBy, SplitSeed
 from emogen.counting import counted
 from emogen.terminal import AsJson, progress, say, show_json
 
@@ -53,13 +52,8 @@ def records(
     sample: Annotated[str | None, option("sample")] = None,
     limit: Annotated[int | None, option("limit")] = None,
     selection_seed: Annotated[int | None, option("selection_seed")] = None,
-    split_by: Annotated[
-        str | None,
-        typer.Option(
-            "--split-by", help="Shares of train, val and test for images without a split: 0.9,0.05,0.05"
-        ),
-    ] = None,
-    split_seed: Annotated[int, typer.Option("--split-seed", help="Divides the images in another way.")] = 0,
+    split_by: SplitBy = None,
+    split_seed: SplitSeed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write a records file of a data set, or of a selection of it.

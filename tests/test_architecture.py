@@ -25,7 +25,7 @@ PICTURE = [
         "cli_import",
         "cli_validate",
     },
-    {"cli_options", "cli_trial", "cli_data", "cli_engine"},
+    {"cli_options", "cli_trial", "cli_data", "cli_engine", "cli_split"},
     {"dedup", "describing", "report", "review", "doctor"},
     {"on_ray"},
     {"pipeline", "rebuilding", "manifest", "recording", "setup_local", "batch", "importers"},
