@@ -5,7 +5,8 @@ An expected failure of one row is a value (`emogen.schemas.Rejection`); an excep
     EmovitError                what was wrong, where, and what to do next       exit code 1
     ├── InputError             a file, a line or an option that cannot be used  exit code 2
     │   └── UnknownNameError   a name that no table knows                       exit code 2
-    ├── MissingExtraError      an optional package is not installed             exit code 3
+    ├── MissingPackageError    a package is not installed                       exit code 3
+    │   └── MissingExtraError  one that an extra of this program brings         exit code 3
     ├── BackendError           a language model could not be asked              exit code 4
     │   └── CredentialError    no key, or one that the provider refuses         exit code 4
     ├── CheckFailedError       the command ran, and its result is not good      exit code 1
@@ -24,6 +25,7 @@ __all__ = [
     "EmovitError",
     "InputError",
     "MissingExtraError",
+    "MissingPackageError",
     "UnfinishedError",
     "UnknownNameError",
     "shorten",
@@ -81,10 +83,14 @@ class UnknownNameError(InputError):
         )
 
 
-class MissingExtraError(EmovitError):
-    """An optional package is missing; the message holds the line that installs it."""
+class MissingPackageError(EmovitError):
+    """A package is missing that others make, and that a file or an address of the user's needs."""
 
     exit_code = 3
+
+
+class MissingExtraError(MissingPackageError):
+    """An optional package of this program is missing; the message holds the line that installs it."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from emogen.errors import EmovitError, InputError, shorten
+from emogen.errors import EmovitError, InputError, MissingPackageError, shorten
 from emogen.registry import require
 
 __all__ = [
@@ -72,8 +72,8 @@ def opened(address: str) -> tuple[Any, str]:
     """Return fsspec's file system for an address, and the path in it.
 
     Raises:
-        InputError: nothing installed knows such addresses (says what to install), or it holds a key.
-        MissingExtraError: fsspec is not installed.
+        InputError: nothing knows such addresses, or it holds a key.
+        MissingPackageError: what speaks to the store is not installed; says what to install.
     """
     with translated(address, "opened"):
         _refuse_keys(address)
@@ -83,7 +83,7 @@ def opened(address: str) -> tuple[Any, str]:
         try:
             fs, path = fsspec.core.url_to_fs(address)
         except ImportError as error:
-            raise InputError(
+            raise MissingPackageError(
                 f"{scheme}:// needs a package that is not installed: {shorten(error)}",
                 where=address,
                 remedy=f"Install it with: pip install {_package(scheme)}",
@@ -256,7 +256,7 @@ def remote_files(address: str, suffixes: Sequence[str], depth: int = 1) -> list[
 
     Raises:
         InputError: it cannot be reached.
-        MissingExtraError: as `opened`.
+        MissingPackageError: as `opened`.
     """
     fs, path = opened(address)
     with translated(address):

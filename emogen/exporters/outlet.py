@@ -128,7 +128,7 @@ def outlet_to(out: Path | str, *, folder: bool, overwrite: bool) -> Iterator[Out
 
     Raises:
         InputError: it cannot be written, or holds what may not be replaced.
-        MissingExtraError: what writes to addresses is not installed.
+        MissingPackageError: what writes to addresses is not installed.
     """
     address = address_of(out)
     if address is None:

@@ -40,7 +40,7 @@ def data_files(location: str | Path, suffixes: Sequence[str]) -> list[DataFile]:
 
     Raises:
         InputError: there are none, or the address cannot be reached.
-        MissingExtraError: what reads addresses is not installed.
+        MissingPackageError: what reads addresses is not installed.
     """
     path = Path(location)
     found: list[DataFile]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import torch
 
-from emogen.errors import EmovitError, InputError, shorten
+from emogen.errors import InputError, MissingPackageError, shorten
 from emovit_train.fingerprint import sha256_file
 from emovit_train.precision import frozen_dtype
 from emovit_train.quiet import quiet_transformers
@@ -50,7 +50,7 @@ def load_part(model: str, kind: str, **options: Any) -> Any:
 
     Raises:
         InputError: it cannot be loaded.
-        EmovitError: a package that it needs is not installed.
+        MissingPackageError: a package that it needs is not installed.
     """
     import transformers
 
@@ -58,7 +58,7 @@ def load_part(model: str, kind: str, **options: Any) -> Any:
         with quiet_transformers():
             return getattr(transformers, kind).from_pretrained(model, **options)
     except ImportError as error:
-        raise EmovitError(
+        raise MissingPackageError(
             f"this checkpoint needs a package that is not installed: {shorten(error, 200)}",
             where=f"--model {model}",
             remedy="Install it, or name another checkpoint.",
