@@ -97,9 +97,7 @@ def test_an_export_into_a_store(emogen: Emogen, store: Any, tmp_path: Path) -> N
 
 def test_a_store_s_package_is_named(emogen: Emogen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is missing, the error says what to install, and the exit code that it is a package."""
-    known = {"class": "s3fs.S3FileSystem", "err": "Install s3fs to access S3"}
-    monkeypatch.setitem(fsspec.registry.known_implementations, "s3", known)
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    ran = emogen("generate", "s3://x/a.jsonl", "--types", "categorical", "--out", tmp_path / "run")
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    ran = emogen("generate", "gs://x/a.jsonl", "--types", "categorical", "--out", tmp_path / "run")
     assert ran.code == 3
-    assert "pip install s3fs" in ran.err
+    assert "pip install gcsfs" in ran.err

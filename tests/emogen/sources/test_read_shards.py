@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emogen.errors import InputError
+from emogen.errors import InputError, MissingPackageError
 from emogen.sources import SourceOptions, detect, open_source, raise_problem, read_records
 
 
@@ -138,7 +139,6 @@ def test_images_inside_of_tables_at_an_address(store: Any, tmp_path: Path) -> No
     [
         ("memory://nowhere/records.jsonl", "nothing is there"),
         ("nope://bucket/x.jsonl", "nothing here knows the way to nope://"),
-        ("gs://bucket/x.jsonl", "pip install gcsfs"),
         ("s3://key:word@bucket/x.jsonl", r"^s3://bucket/x\.jsonl: a key"),
         ("s3://buck[et/x.jsonl", "cannot be opened"),
         ("https://127.0.0.1/x.jsonl?X-Amz-Signature=word", "a key, or what may be one"),
@@ -150,6 +150,13 @@ def test_what_is_wrong_with_an_address(location: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
         ids(location)
     assert "word" not in str(caught.value)
+
+
+def test_a_store_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install is said, for a store that fsspec knows and cannot speak to."""
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(MissingPackageError, match="pip install gcsfs"):
+        ids("gs://bucket/x.jsonl")
 
 
 def test_sources_of_disks_alone(store: Any) -> None:
